@@ -1,0 +1,1 @@
+"""Rigid alignment of each lesion's own bone between two scans."""
