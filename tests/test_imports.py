@@ -27,7 +27,10 @@ LAYERS = [
     "exports",
     "pipeline",
     "batch",
+    "run_record",
+    "evaluation",
     "validation",
+    "index",
     "cli",
 ]
 
@@ -45,7 +48,9 @@ def imports_of(path: Path, known: set[str]) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+            named = {f"{node.module}.{alias.name}" for alias in node.names}
+            # `from package import module` asks for the module, not for what the package offers
+            found |= named if named <= known else {*named, node.module}
     return found & known
 
 

@@ -1,0 +1,222 @@
+"""The injection: how much, of what half-life, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from lesionscore.dicom import tags
+from lesionscore.dicom.deidentification import explain
+from lesionscore.dicom.header import Header
+from lesionscore.dicom.policy import Notes
+from lesionscore.dicom.times import local_datetime, parse_time
+from lesionscore.dicom.tracer import HALF_LIFE_TOLERANCE, nuclide_of, unit_of_half_life
+from lesionscore.errors import Severity, SuvError
+
+MBQ_BELOW_BQ = 1e4
+PLAUSIBLE_DOSE_BQ = (2e7, 1.5e9)  # 0.5 to 40 mCi
+EARLIEST_S = -3600.0
+"""A scan may start up to an hour before the injection (dynamic acquisitions)."""
+LATEST_HALF_LIVES = 2.0
+LONG_LIVED_S = 41_400.0
+"""From this half-life on (11.5 h) a time of day without its date says nothing."""
+ONE_DAY = timedelta(days=1)
+TIMES_AGREE_S = 95.0  # 1 % of SUV for 18F
+
+
+def radiopharmaceutical(header: Header, notes: Notes) -> Header:
+    """Give the item that describes the injection.
+
+    Raises
+    ------
+    SuvError
+        If there is none.
+    """
+    items = header.items(tags.RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE)
+    if not items:
+        raise SuvError(
+            "Radiopharmaceutical Information Sequence (0054,0016) is missing: dose, half-life and "
+            "injection time cannot be known. Send the series from the scanner, or the worksheet's "
+            "values in the header."
+        )
+    if len(items) > 1:
+        notes.add(
+            "several_injections",
+            f"the header lists {len(items)} radiopharmaceuticals; the first was taken",
+        )
+    return header.within(tags.RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE)
+
+
+def dose_bq(item: Header, notes: Notes) -> float:
+    """Radionuclide Total Dose (0018,1074) in Bq.
+
+    Raises
+    ------
+    SuvError
+        If it is missing or not above 0; under ``qiba`` also if it can only be MBq.
+
+    Notes
+    -----
+    Under ``ibsi`` a dose below 10,000 is read as MBq, and recorded.
+    """
+    dose = item.number(tags.RADIONUCLIDE_TOTAL_DOSE)
+    if dose is None or not dose > 0:
+        found = "missing" if dose is None else f"{dose:g}"
+        raise SuvError(
+            f"Radionuclide Total Dose (0018,1074) is {found}; SUV needs the injected activity in Bq"
+        )
+    if dose < MBQ_BELOW_BQ:
+        if notes.is_strict:
+            raise SuvError(f"Radionuclide Total Dose (0018,1074) is {dose:g}; Bq is accepted")
+        notes.add(
+            "dose_in_mbq", f"the dose {dose:g} is too small for Bq and was read as {dose:g} MBq"
+        )
+        dose *= 1e6
+    low, high = PLAUSIBLE_DOSE_BQ
+    if not low <= dose <= high:
+        notes.add("dose_implausible", f"the injected dose is {dose / 1e6:g} MBq")
+    return dose
+
+
+def half_life_s(item: Header, notes: Notes) -> float:
+    """Radionuclide Half Life (0018,1075) in s, held against the nuclide that the header names.
+
+    Raises
+    ------
+    SuvError
+        If it is missing or not above 0, or is the nuclide's in minutes or hours.
+    """
+    half_life = item.number(tags.RADIONUCLIDE_HALF_LIFE)
+    if half_life is None or not half_life > 0:
+        found = "missing" if half_life is None else f"{half_life:g}"
+        raise SuvError(f"Radionuclide Half Life (0018,1075) is {found}; decay needs it in seconds")
+    nuclide = nuclide_of(item)
+    if nuclide is None or abs(half_life / nuclide.half_life_s - 1) <= HALF_LIFE_TOLERANCE:
+        return half_life
+    unit = unit_of_half_life(half_life, nuclide)
+    if unit is not None:
+        raise SuvError(
+            f"Radionuclide Half Life (0018,1075) is {half_life:g}, which is that of {nuclide.name} "
+            f"in {unit}; seconds are accepted"
+        )
+    notes.add(
+        "half_life_not_nuclide",
+        f"the header's half-life {half_life:g} s is not that of {nuclide.name} "
+        f"({nuclide.half_life_s:g} s), which it names; the header's was used",
+    )
+    return half_life
+
+
+def injected_at(item: Header, reference: datetime, half_life: float, notes: Notes) -> datetime:
+    """Date and time of the injection, given the time to which activity is decay corrected.
+
+    Parameters
+    ----------
+    item : Header
+        Item of (0054,0016).
+    reference : datetime
+        The decay reference time.
+    half_life : float
+        Seconds.
+    notes : Notes
+        Takes what was repaired.
+
+    Returns
+    -------
+    datetime
+        The injection, with the reference's date where the header's own date does not fit.
+
+    Raises
+    ------
+    SuvError
+        If neither time is there, or only a time of day of a long-lived nuclide.
+
+    Notes
+    -----
+    IBSI-SUV 3.0: the DateTime counts if it lies between an hour after and two half-lives before
+    the reference. Otherwise only the time of day counts, on the reference's day or, if that is
+    more than an hour later, the day before: dates that anonymisation moved do no harm.
+    """
+    whole = local_datetime(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
+    clock = parse_time(item.text(tags.RADIOPHARMACEUTICAL_START_TIME))
+    if whole is None and clock is None:
+        raise SuvError(
+            "Radiopharmaceutical Start DateTime (0018,1078) and Start Time (0018,1072) are both "
+            "missing: the decay since the injection cannot be known."
+            + explain(item, tags.RADIOPHARMACEUTICAL_START_TIME)
+        )
+    if notes.is_strict:
+        return _strict(whole, clock, reference, half_life, notes)
+    if whole is not None:
+        late = (reference - whole).total_seconds()
+        if EARLIEST_S <= late < LATEST_HALF_LIVES * half_life:
+            _compare(whole, clock, notes)
+            return whole
+    if half_life >= LONG_LIVED_S:
+        raise SuvError(
+            "the injection's date is missing or does not fit the scan's, and a half-life of "
+            f"{half_life / 3600:.1f} h needs it: Radiopharmaceutical Start DateTime (0018,1078)."
+            + explain(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
+        )
+    if whole is not None:
+        if clock is None:
+            if whole.hour == whole.minute == whole.second == 0:
+                raise SuvError(
+                    "Radiopharmaceutical Start DateTime (0018,1078) is a placeholder without a "
+                    "time of day." + explain(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
+                )
+            clock = whole.time()
+        notes.add(
+            "injection_date_does_not_fit",
+            "Radiopharmaceutical Start DateTime (0018,1078) lies "
+            f"{_hours(reference - whole)} the scan; only its time of day was used",
+        )
+    assert clock is not None
+    when = datetime.combine(reference.date(), clock)
+    if (reference - when).total_seconds() < EARLIEST_S:
+        when -= ONE_DAY
+        notes.add(
+            "injection_before_midnight",
+            "the injection was dated on the day before the scan: its time of day is later",
+            Severity.INFO,
+        )
+    return when
+
+
+def _strict(
+    whole: datetime | None, clock: time | None, reference: datetime, half_life: float, notes: Notes
+) -> datetime:
+    """QIBA: the DateTime as it stands, else the time on the day of the scan or the day before."""
+    if whole is None:
+        assert clock is not None
+        whole = datetime.combine(reference.date(), clock)
+        if whole > reference:
+            whole -= ONE_DAY
+    else:
+        _compare(whole, clock, notes)
+    late = (reference - whole).total_seconds()
+    if late < 0 or (late > 24 * 3600 and half_life < LONG_LIVED_S):
+        raise SuvError(
+            f"Radiopharmaceutical Start DateTime (0018,1078) lies {_hours(reference - whole)} the "
+            "scan; an injection within 24 h before the scan is accepted"
+        )
+    return whole
+
+
+def _compare(whole: datetime, clock: time | None, notes: Notes) -> None:
+    """Record where DateTime and Time of the injection disagree."""
+    if clock is None:
+        return
+    apart = abs((whole - datetime.combine(whole.date(), clock)).total_seconds())
+    apart = min(apart, 86_400 - apart)
+    if apart > TIMES_AGREE_S:
+        notes.add(
+            "injection_times_disagree",
+            f"Radiopharmaceutical Start DateTime (0018,1078) and Start Time (0018,1072) are "
+            f"{apart / 60:.1f} min apart; the DateTime was used",
+        )
+
+
+def _hours(late: timedelta) -> str:
+    """Distance of the injection from the scan in words."""
+    hours = late.total_seconds() / 3600
+    return f"{abs(hours):.1f} h {'before' if hours >= 0 else 'after'}"

@@ -1,0 +1,82 @@
+"""What the numbers of a PET file mean: units, and the type of SUV where they are SUV."""
+
+from __future__ import annotations
+
+import re
+
+from lesionscore.dicom import tags
+from lesionscore.dicom.body import SuvType
+from lesionscore.dicom.header import Header
+from lesionscore.dicom.policy import Notes
+from lesionscore.errors import SuvError
+
+UCUM_UNITS = {
+    "BQ/ML": "BQML",
+    "BQML": "BQML",
+    "G/ML{SUVBW}": "GML BW",
+    "{SUVBW}G/ML": "GML BW",
+    "G/ML{SUVLBM}": "GML LBM",
+    "{SUVLBM}G/ML": "GML LBM",
+    "G/ML{SUVLBM(JAMES128)}": "GML LBMJAMES128",
+    "{SUVLBM(JAMES128)}G/ML": "GML LBMJAMES128",
+    "G/ML{SUVLBM(JANMA)}": "GML LBMJANMA",
+    "{SUVLBM(JANMA)}G/ML": "GML LBMJANMA",
+    "G/ML{SUVIBW}": "GML IBW",
+    "{SUVIBW}G/ML": "GML IBW",
+    "CM2/ML{SUVBSA}": "CM2ML BSA",
+    "{SUVBSA}CM2/ML": "CM2ML BSA",
+    "CM2ML": "CM2ML BSA",
+    "GML": "GML",
+    "CNTS": "CNTS",
+}
+"""Units (0054,1001), or the UCUM code of an enhanced PET (CID 85), as units and SUV type."""
+
+
+def units_of(header: Header) -> tuple[str, str]:
+    """Units and SUV type of a PET, from (0054,1001), else from the rescale type of enhanced PET.
+
+    Raises
+    ------
+    SuvError
+        If the units are missing or none that this reader knows.
+    """
+    named = header.code(tags.UNITS)
+    suv_type = header.code(tags.SUV_TYPE)
+    source = "Units (0054,1001)"
+    if not named:
+        source = "Rescale Type (0028,1054)"
+        named = header.code(tags.RESCALE_TYPE)
+    if not named or named in ("US", "UNSPECIFIED"):
+        mapped = header.first_item(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE)
+        unit = mapped.first_item(tags.MEASUREMENT_UNITS_CODE_SEQUENCE).code(tags.CODE_VALUE)
+        named = unit or named
+    known = UCUM_UNITS.get(re.sub(r"\s", "", named))
+    if known is None:
+        raise SuvError(
+            f"{source} is {named or 'missing'}; BQML, GML, CM2ML and Philips CNTS are accepted"
+        )
+    units, _, implied = known.partition(" ")
+    return units, suv_type or implied
+
+
+def stored_suv_type(units: str, suv_type: str, notes: Notes) -> SuvType:
+    """Which SUV a file holds whose units say SUV.
+
+    Raises
+    ------
+    SuvError
+        If units and type contradict each other, or the policy knows body weight alone.
+    """
+    expected = "BSA" if units == "CM2ML" else "BW"
+    named = suv_type or expected
+    if named not in SuvType.__members__ or (units == "CM2ML") != (named == "BSA"):
+        raise SuvError(
+            f"Units (0054,1001) are {units} and SUV Type (0054,1006) is {named}; GML goes with BW, "
+            "LBM, LBMJAMES128, LBMJANMA or IBW, and CM2ML with BSA"
+        )
+    if notes.is_strict and named != "BW":
+        raise SuvError(
+            f"SUV Type (0054,1006) is {named}; the policy qiba knows body weight alone. Use the "
+            "policy ibsi"
+        )
+    return SuvType(named)

@@ -1,0 +1,1 @@
+"""A lesion on one scan: its surface, size, edge and uptake."""

@@ -1,0 +1,189 @@
+"""What a scan would show if the lesion were not there: its own bone, continued inward.
+
+Three kinds of surroundings are told apart. *Spongy bone* has a level that varies slowly and a
+texture; it is continued under the lesion. What is *denser* (cortex, a sclerotic rim) and what
+lies *outside the bone's outline* is taken as seen: there is no lesion in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lesionscore.lesions.noise import residual_noise
+from lesionscore.lesions.patch import Patch
+
+Singles = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+SCALES_MM = (4.0, 8.0, 16.0)  # the nearest surroundings count first
+SCALE_SHARE = 0.04  # weight of the next wider scale, where the nearer one has seen something
+NEAR_MM = 9.0  # surroundings within this distance decide what normal bone is
+CORTEX_CLEARANCE_MM = 1.6
+CLOSING_MM = 4.0
+LEAST_CONTRAST_HU = 35.0
+LEAST_TEXTURE_HU = 14.0
+USUAL_TEXTURE_HU = 45.0
+AIR_HU = -250.0
+METAL_HU = 2500.0
+LEAST_SPONGY_VOXELS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BoneMap:
+    """Expected HU without the lesion at a patch's voxels, with its standard deviation.
+
+    Parameters
+    ----------
+    spongy_hu : ndarray, shape (n_z, n_y, n_x), float32
+        Level of spongy bone, continued everywhere.
+    texture_hu : float
+        SD of spongy bone about its level, noise removed.
+    texture_shared : float
+        How much neighbouring voxels share it (see `Noise.shared`).
+    expected_hu, spread_hu : ndarray, shape (n_z, n_y, n_x), float32
+        What the voxel would show without the lesion, not using the voxel itself where the
+        lesion may be, and SD.
+    inside : ndarray, shape (n_z, n_y, n_x), bool
+        Within the bone's own continued outline.
+    normal_hu : float
+        Typical level of spongy bone near the lesion.
+    """
+
+    spongy_hu: Singles
+    texture_hu: float
+    texture_shared: float
+    expected_hu: Singles
+    spread_hu: Singles
+    inside: Flags
+    normal_hu: float
+
+
+def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
+    """Estimate the bone around and under a lesion.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels.
+    lesion : ndarray, shape (n_z, n_y, n_x), bool
+        Voxels that the lesion may touch; they are not taken as surroundings.
+    lesion_hu : float
+        Level of the lesion.
+
+    Returns
+    -------
+    BoneMap
+        Expected bone and its SD.
+    """
+    values = patch.values_hu
+    spacing = patch.spacing_zyx_mm
+    smooth = ndimage.gaussian_filter(values, [0.8 / step for step in spacing])
+    away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
+    normal, width = _normal_level(smooth, away, lesion_hu)
+    spongy = _spongy_voxels(values, smooth, away, normal, width, spacing)
+    level, texture, shared = _continued(patch, spongy, normal)
+    inside = _outline(smooth, lesion, normal, lesion_hu, spacing)
+    noise = np.hypot(patch.noise.sd_hu, texture)
+    seen = ~lesion | ~inside
+    dense = values > level + 2.5 * noise
+    as_seen = dense | (seen & ~inside)
+    expected = np.where(as_seen, values, level)
+    spread = np.where(dense, np.maximum(texture, 0.5 * (values - level)), texture)
+    # outside the outline nothing tells lesion from soft tissue: its own value, no trust
+    spread = np.where(~inside & ~dense, np.maximum(texture, 30.0), spread)
+    return BoneMap(
+        spongy_hu=level.astype(np.float32),
+        texture_hu=texture,
+        texture_shared=shared,
+        expected_hu=expected.astype(np.float32),
+        spread_hu=spread.astype(np.float32),
+        inside=inside,
+        normal_hu=normal,
+    )
+
+
+def _normal_level(smooth: Singles, away: Singles, lesion_hu: float) -> tuple[float, float]:
+    """Most common level of the surroundings that is not the lesion's, and its half width."""
+    ring = (away > 0) & (away < NEAR_MM) & (smooth > AIR_HU) & (smooth < 700.0)
+    ring &= np.abs(smooth - lesion_hu) > LEAST_CONTRAST_HU
+    pool = smooth[ring].astype(np.float64)
+    if pool.size < LEAST_SPONGY_VOXELS:
+        return lesion_hu + 150.0, 60.0
+    weight = 1.0 / (1.0 + (away[ring] / 3.0) ** 2)
+    edges = np.arange(AIR_HU, 701.0, 10.0)
+    histogram, _ = np.histogram(pool, bins=edges, weights=weight)
+    histogram = ndimage.gaussian_filter1d(histogram, 2.5)
+    middle = float(edges[int(histogram.argmax())] + 5.0)
+    width = 60.0
+    for _ in range(6):  # mean shift: the peak, not its neighbours
+        near = np.abs(pool - middle) < width
+        if near.sum() < 20:
+            break
+        middle = float(np.average(pool[near], weights=weight[near]))
+        deviation = float(np.sqrt(np.average((pool[near] - middle) ** 2, weights=weight[near])))
+        width = float(np.clip(2.4 * deviation, 35.0, 90.0))
+    return middle, width
+
+
+def _spongy_voxels(
+    values: Singles,
+    smooth: Singles,
+    away: Singles,
+    normal: float,
+    width: float,
+    spacing: tuple[float, float, float],
+) -> Flags:
+    """Voxels of spongy bone: near its level, clear of cortex and of soft tissue."""
+    alike = (np.abs(smooth - normal) < width) & (away > 0)
+    dense = smooth > normal + max(1.6 * width, 90.0)
+    clear = ndimage.distance_transform_edt(~dense, sampling=spacing) > CORTEX_CLEARANCE_MM
+    chosen = alike & clear
+    if int(chosen.sum()) < LEAST_SPONGY_VOXELS:
+        chosen = alike
+    if int(chosen.sum()) < LEAST_SPONGY_VOXELS:
+        chosen = (away > 0) & (away < NEAR_MM) & (smooth > normal - width)
+    return np.asarray(chosen & (values > AIR_HU) & (values < METAL_HU))
+
+
+def _continued(patch: Patch, spongy: Flags, normal: float) -> tuple[Singles, float, float]:
+    """Level of spongy bone everywhere, its texture's SD, and how much neighbours share it."""
+    weight = spongy.astype(np.float32)
+    shifted = (patch.values_hu - normal) * weight
+    total = np.zeros_like(weight)
+    first = np.zeros_like(weight)
+    factor = 1.0
+    for scale in SCALES_MM:
+        sigma = [scale / step for step in patch.spacing_zyx_mm]
+        total += factor * ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
+        first += factor * ndimage.gaussian_filter(shifted, sigma, mode="constant", truncate=3.0)
+        factor *= SCALE_SHARE
+    level = first / np.maximum(total, 1e-12) + normal
+    if int(spongy.sum()) < LEAST_SPONGY_VOXELS // 2:
+        return level, USUAL_TEXTURE_HU, 2.0
+    both = residual_noise(patch.values_hu - level, spongy, patch.spacing_zyx_mm)
+    texture2 = max(both.sd_hu**2 - patch.noise.sd_hu**2, LEAST_TEXTURE_HU**2)
+    shared = (both.effective_variance - patch.noise.effective_variance) / texture2
+    return level, float(np.sqrt(texture2)), float(np.clip(shared, 0.7, 12.0))
+
+
+def _outline(
+    smooth: Singles,
+    lesion: Flags,
+    normal: float,
+    lesion_hu: float,
+    spacing: tuple[float, float, float],
+) -> Flags:
+    """Inside of the bone with the lesion filled in: what a closing of the bone holds."""
+    halfway = 0.5 * (normal + lesion_hu)
+    bone = smooth > halfway if normal > lesion_hu else smooth > lesion_hu + 100.0
+    solid = bone | lesion
+    pad = [int(np.ceil(CLOSING_MM / step)) + 1 for step in spacing]
+    padded = np.pad(solid, [(n, n) for n in pad])
+    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= CLOSING_MM
+    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > CLOSING_MM
+    core = tuple(slice(n, -n) for n in pad)
+    return np.asarray(closed[core] | solid)

@@ -1,0 +1,236 @@
+"""From surfaces to grids: signed distances, blurred coverage, label maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy import ndimage
+
+from lesionscore.lesions.patch import Patch
+from lesionscore.lesions.surface import Surface
+from lesionscore.volumes import Grid
+
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+FINE_STEP_MM = 0.65  # a voxel is divided until its parts are no longer than this
+BAND_MM = 3.0
+MAXIMAL_DIVISION = 9
+STRONGEST_BEND = 0.5  # 1/mm; a stronger bend of the mesh is noise
+
+
+def signed_distance(surface: Surface, grid: Grid, band_mm: float = BAND_MM) -> Singles:
+    """Signed distance of a grid's points to a surface, negative inside, cut at the band.
+
+    Parameters
+    ----------
+    surface : Surface
+        Closed surface; its triangles should not be much longer than 1.5 mm.
+    grid : Grid
+        Where the distance is wanted.
+    band_mm : float
+        Beyond this the value is plus or minus the band.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), float32
+        Distance in mm.
+    """
+    normals, areas = surface.vertex_normals()
+    keep = areas > 0
+    inverse = np.linalg.inv(grid.mm_from_index_xyz)
+    index = grid.index_zyx(surface.vertices_mm[keep])
+    # reach of the band along each index axis
+    reach = band_mm * np.linalg.norm(inverse, axis=1)[::-1]
+    field, known = _splat(
+        np.ascontiguousarray(index),
+        np.ascontiguousarray(surface.vertices_mm[keep]),
+        np.ascontiguousarray(normals[keep]),
+        np.clip(surface.vertex_curvatures(normals)[keep], -STRONGEST_BEND, STRONGEST_BEND),
+        np.asarray(grid.origin_mm, dtype=np.float64),
+        np.ascontiguousarray(grid.mm_from_index_xyz),
+        np.asarray(grid.shape_zyx),
+        reach,
+        band_mm,
+    )
+    _fill(field, known, band_mm)
+    return np.asarray(np.clip(field, -band_mm, band_mm), dtype=np.float32)
+
+
+def coverage(surface: Surface, patch: Patch) -> Singles:
+    """Share of each native voxel's signal that comes from inside a surface, scan's blur included.
+
+    Parameters
+    ----------
+    surface : Surface
+        Closed surface on the patch's scan.
+    patch : Patch
+        Native voxels with their point spread.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), float32
+        0 outside to 1 inside; one half on a plane surface.
+    """
+    return blurred_inside(surface, patch.grid, patch.blur_zyx_mm)
+
+
+def blurred_inside(
+    surface: Surface, grid: Grid, blur_zyx_mm: tuple[float, float, float]
+) -> Singles:
+    """Indicator of the inside, blurred by a Gaussian, at a grid's points.
+
+    Parameters
+    ----------
+    surface : Surface
+        Closed surface.
+    grid : Grid
+        Where it is wanted.
+    blur_zyx_mm : tuple of float
+        SD of the blur along the index axes z, y, x.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), float32
+        Blurred indicator, 0 to 1.
+    """
+    x, y, z = grid.spacing_xyz_mm
+    spacing = np.array([z, y, x])
+    low, high = _bounds(surface, grid, 4.0 * np.asarray(blur_zyx_mm) / spacing + 1.0)
+    result = np.zeros(grid.shape_zyx, dtype=np.float32)
+    if (high <= low).any():
+        return result
+    division = np.minimum(2 * np.floor(spacing / FINE_STEP_MM / 2.0) + 1, MAXIMAL_DIVISION)
+    division = division.astype(int)
+    fine_spacing = spacing / division
+    shape = (high - low - 1) * division + 1
+    fine = Grid(
+        shape_zyx=(int(shape[0]), int(shape[1]), int(shape[2])),
+        spacing_xyz_mm=(float(fine_spacing[2]), float(fine_spacing[1]), float(fine_spacing[0])),
+        origin_mm=_triple(grid.positions_mm(low)),
+        direction=grid.direction,
+    )
+    widest = float(fine_spacing.max())
+    distance = signed_distance(surface, fine, band_mm=max(1.5 * widest, 1.6))
+    inside = np.clip(0.5 - distance / widest, 0.0, 1.0)
+    for axis in range(3):
+        inside = ndimage.gaussian_filter1d(
+            inside, blur_zyx_mm[axis] / fine_spacing[axis], axis=axis, mode="nearest", truncate=3.5
+        )
+        step = [slice(None)] * 3
+        step[axis] = slice(None, None, int(division[axis]))
+        inside = inside[tuple(step)]
+    block = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    result[block] = inside
+    return result
+
+
+def label_map(grid: Grid, surfaces: Mapping[int, Surface]) -> npt.NDArray[np.uint8]:
+    """Label map of lesions on a scan's grid: a voxel belongs where its centre lies.
+
+    Parameters
+    ----------
+    grid : Grid
+        The scan's grid.
+    surfaces : mapping of int to Surface
+        Label, 1 to 255, and surface on that scan. Where two overlap, the deeper one counts.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), uint8
+        0 is background.
+
+    Raises
+    ------
+    ValueError
+        If a label does not fit.
+    """
+    labels = np.zeros(grid.shape_zyx, dtype=np.uint8)
+    depth = np.zeros(grid.shape_zyx, dtype=np.float32)
+    for label, surface in surfaces.items():
+        if not 1 <= label <= 255:
+            raise ValueError(f"a label map holds labels 1 to 255, found {label}")
+        low, high = _bounds(surface, grid, np.full(3, 2.0))
+        if (high <= low).any():
+            continue
+        shape = (int(high[0] - low[0]), int(high[1] - low[1]), int(high[2] - low[2]))
+        part = grid.cropped((int(low[0]), int(low[1]), int(low[2])), shape)
+        distance = signed_distance(surface, part, band_mm=max(BAND_MM, max(grid.spacing_xyz_mm)))
+        block = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        deeper = (distance < 0) & (distance < depth[block])
+        labels[block][deeper] = label
+        depth[block][deeper] = distance[deeper]
+    return labels
+
+
+def _bounds(surface: Surface, grid: Grid, margin_zyx: Floats) -> tuple[npt.NDArray[np.int64], ...]:
+    """First and one-past-last index of the block of a grid that a surface touches."""
+    index = grid.index_zyx(surface.vertices_mm)
+    low = np.maximum(np.floor(index.min(axis=0) - margin_zyx), 0).astype(np.int64)
+    high = np.minimum(np.ceil(index.max(axis=0) + margin_zyx) + 1, grid.shape_zyx).astype(np.int64)
+    return low, high
+
+
+def _triple(point: Floats) -> tuple[float, float, float]:
+    """Three plain numbers."""
+    return (float(point[0]), float(point[1]), float(point[2]))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _splat(
+    index: Floats,
+    vertices: Floats,
+    normals: Floats,
+    curvatures: Floats,
+    origin: Floats,
+    step: Floats,
+    shape: npt.NDArray[np.int64],
+    reach: Floats,
+    band: float,
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Distance to the surface near the nearest vertex, in a band around the vertices."""
+    nz, ny, nx = shape[0], shape[1], shape[2]
+    nearest = np.full((nz, ny, nx), 1e30, dtype=np.float32)
+    field = np.full((nz, ny, nx), band, dtype=np.float32)
+    limit = band * band
+    for v in range(vertices.shape[0]):
+        z0 = max(0, int(np.ceil(index[v, 0] - reach[0])))
+        z1 = min(nz - 1, int(np.floor(index[v, 0] + reach[0])))
+        y0 = max(0, int(np.ceil(index[v, 1] - reach[1])))
+        y1 = min(ny - 1, int(np.floor(index[v, 1] + reach[1])))
+        x0 = max(0, int(np.ceil(index[v, 2] - reach[2])))
+        x1 = min(nx - 1, int(np.floor(index[v, 2] + reach[2])))
+        for z in range(z0, z1 + 1):
+            for y in range(y0, y1 + 1):
+                for x in range(x0, x1 + 1):
+                    px = origin[0] + step[0, 0] * x + step[0, 1] * y + step[0, 2] * z
+                    py = origin[1] + step[1, 0] * x + step[1, 1] * y + step[1, 2] * z
+                    pz = origin[2] + step[2, 0] * x + step[2, 1] * y + step[2, 2] * z
+                    dx = px - vertices[v, 0]
+                    dy = py - vertices[v, 1]
+                    dz = pz - vertices[v, 2]
+                    squared = dx * dx + dy * dy + dz * dz
+                    if squared < nearest[z, y, x] and squared <= limit:
+                        nearest[z, y, x] = squared
+                        plane = dx * normals[v, 0] + dy * normals[v, 1] + dz * normals[v, 2]
+                        # the surface bends away from the tangent plane
+                        field[z, y, x] = plane + 0.5 * curvatures[v] * (squared - plane * plane)
+    return field, nearest < 1e29
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _fill(field: Singles, known: npt.NDArray[np.bool_], band: float) -> None:
+    """Give the points beyond the band the sign of the band point met last along x, y or z."""
+    nz, ny, nx = field.shape
+    for z in range(nz):
+        for y in range(ny):
+            last = band
+            for x in range(nx):
+                if known[z, y, x]:
+                    last = field[z, y, x]
+                elif last < 0:
+                    field[z, y, x] = -band
+                else:
+                    field[z, y, x] = band

@@ -1,0 +1,301 @@
+"""Find a lesion on the inclusion CT, from a reader's mask or from a point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lesionscore.errors import MeasurementError
+from lesionscore.lesions.background import BoneMap, bone_map
+from lesionscore.lesions.bone import bone_contact, LEAST_BONE_SHARE
+from lesionscore.lesions.fit import Evidence, SurfaceFit, fit_surface
+from lesionscore.lesions.patch import Patch, make_patch
+from lesionscore.lesions.rasterise import coverage, signed_distance
+from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
+from lesionscore.lesions.rules import LesionRules
+from lesionscore.lesions.shape import Smoothness
+from lesionscore.lesions.sizing import DRAWS, lesion_size
+from lesionscore.lesions.start import surface_from_mask, surface_from_point
+from lesionscore.lesions.surface import Surface
+from lesionscore.quantities import PositionMm, Quantity
+from lesionscore.registration.align import LesionRegion
+from lesionscore.volumes import Volume
+
+INCLUSION = "inclusion"
+NOT_IN_BONE = "not_in_bone"
+NOT_COVERED = "not_covered"
+NO_EDGE = "no_edge_found"
+MASK_SD_VOXELS = (.12,.12,.1)  # offset, long and short waves of a reader's outline
+FIELD_SD_HU = 20.0
+RIM_SD_HU = 25.0
+BLUR_SD = 0.2
+SEED = 20190801
+EXCLUSION_MARGIN_MM = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LesionSeed:
+    """What a reader gave to say which lesion is meant.
+
+    Parameters
+    ----------
+    lesion_id : str
+        Its name.
+    label : int
+        Its number in label maps.
+    position_mm : tuple of float or None
+        A point inside the lesion on the inclusion CT, LPS, mm.
+    mask : Volume or None
+        Non-zero inside (bool, or a fraction 0 to 1), on any grid in the inclusion CT's space.
+
+    Raises
+    ------
+    MeasurementError
+        If there is neither a point nor a mask.
+    """
+
+    lesion_id: str
+    label: int
+    position_mm: PositionMm | None = None
+    mask: Volume | None = None
+
+    def __post_init__(self) -> None:
+        if self.position_mm is None and self.mask is None:
+            raise MeasurementError(
+                f"lesion {self.lesion_id}: neither a point nor a mask; give one of them"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InclusionLesion:
+    """A lesion as found on the inclusion CT, with what following it needs.
+
+    Parameters
+    ----------
+    seed : LesionSeed
+        What the reader gave.
+    neighbours : tuple of LesionSeed
+        The patient's other lesions.
+    surface : Surface
+        On the inclusion CT.
+    reading : CtReading
+        Sizes, edge, state.
+    in_bone : bool
+        False: it lies in soft tissue and its CT limbs are not evaluable.
+    patch, fit, bone, draws
+        Native voxels, fitted surface, bone map and surfaces drawn from the posterior.
+    """
+
+    seed: LesionSeed
+    neighbours: tuple[LesionSeed, ...]
+    surface: Surface
+    reading: CtReading
+    in_bone: bool
+    patch: Patch
+    fit: SurfaceFit
+    bone: BoneMap
+    draws: npt.NDArray[np.float64]
+
+    @property
+    def lesion_id(self) -> str:
+        """Name of the lesion."""
+        return self.seed.lesion_id
+
+    @property
+    def region(self) -> LesionRegion:
+        """What alignment needs: where the lesion lies and which voxels do not vote."""
+        centre = self.surface.centre_mm
+        away = np.linalg.norm(self.surface.vertices_mm - np.asarray(centre), axis=1)
+        distance = signed_distance(self.surface, self.patch.grid, band_mm=4.0)
+        inside = Volume(
+            array=(distance < EXCLUSION_MARGIN_MM).astype(np.uint8),
+            grid=self.patch.grid,
+            quantity=Quantity.LABEL,
+        )
+        return LesionRegion(
+            lesion_id=self.lesion_id,
+            centre_mm=centre,
+            radius_mm=float(away.max()),
+            exclusion=inside,
+        )
+
+
+def segment_inclusion(
+    ct: Volume, seed: LesionSeed, neighbours: Sequence[LesionSeed], rules: LesionRules
+) -> InclusionLesion:
+    """Find a lesion on the inclusion CT and measure it.
+
+    Parameters
+    ----------
+    ct : Volume
+        The inclusion CT, HU, native grid.
+    seed : LesionSeed
+        A mask, a point, or both; the mask counts more.
+    neighbours : sequence of LesionSeed
+        Other lesions of the patient.
+    rules : LesionRules
+        Usually the protocol.
+
+    Returns
+    -------
+    InclusionLesion
+        With `in_bone` false where the place is soft tissue.
+
+    Raises
+    ------
+    MeasurementError
+        If the place is not on the scan, the mask is empty, or no edge is found.
+    """
+    flags: list[str] = []
+    if seed.mask is not None:
+        start = surface_from_mask(seed.mask)
+        patch = _patch_around(ct, start, seed.lesion_id)
+        lesion_hu = _level(patch, start)
+        smoothness = mask_smoothness(start, seed.mask)
+        margins: tuple[float, ...] = (1.5, 0.7)
+    else:
+        assert seed.position_mm is not None  # noqa: S101
+        start, patch, lesion_hu = _from_point(ct, seed)
+        smoothness = free_smoothness(start.radius_mm)
+        margins = (2.0, 1.5, 1.0, 0.7)
+    fit, bone = _refine(start, patch, lesion_hu, smoothness, margins)
+    contact = bone_contact(patch, fit.surface, fit.lesion_hu)
+    in_bone = contact >= LEAST_BONE_SHARE
+    draws = fit.draw(DRAWS, SEED)
+    reading = _reading(seed, patch, fit, draws, rules, in_bone, tuple(flags))
+    return InclusionLesion(
+        seed=seed,
+        neighbours=tuple(neighbours),
+        surface=fit.surface,
+        reading=reading,
+        in_bone=in_bone,
+        patch=patch,
+        fit=fit,
+        bone=bone,
+        draws=draws,
+    )
+
+
+def mask_smoothness(start: Surface, mask: Volume) -> Smoothness:
+    """How far the image may move a reader's outline: about half a voxel."""
+    x, y, z = mask.grid.spacing_xyz_mm
+    voxel = float((x * y * z) ** (1.0 / 3.0))
+    radius = start.radius_mm
+    return Smoothness(
+        components=(
+            (MASK_SD_VOXELS[0] * voxel, np.inf),
+            (MASK_SD_VOXELS[1] * voxel, 0.8 * radius),
+            (MASK_SD_VOXELS[2] * voxel, max(2.5, 0.4 * radius)),
+        )
+    )
+
+
+def free_smoothness(radius_mm: float) -> Smoothness:
+    """How far a surface without a reader's outline may move from its start."""
+    return Smoothness(
+        components=((1.2, np.inf), (1.3, 0.9 * radius_mm), (0.5, max(2.5, 0.45 * radius_mm)))
+    )
+
+
+def _from_point(ct: Volume, seed: LesionSeed) -> tuple[Surface, Patch, float]:
+    """Rough surface from a point, and the patch around it."""
+    assert seed.position_mm is not None  # noqa: S101
+    if not bool(ct.grid.contains(seed.position_mm)):
+        raise MeasurementError(
+            f"lesion {seed.lesion_id}: the point {seed.position_mm} lies outside the CT; "
+            "a point in DICOM patient coordinates (LPS, mm) on the inclusion CT is needed"
+        )
+    wide = make_patch(ct, seed.position_mm, 40.0)
+    start, lesion_hu, _ = surface_from_point(wide, seed.position_mm)
+    return start, _patch_around(ct, start, seed.lesion_id), lesion_hu
+
+
+def _patch_around(ct: Volume, surface: Surface, lesion_id: str) -> Patch:
+    """Native voxels around a surface, far enough to see its surroundings."""
+    centre = surface.centre_mm
+    reach = float(np.linalg.norm(surface.vertices_mm - np.asarray(centre), axis=1).max())
+    try:
+        return make_patch(ct, centre, reach + 14.0)
+    except ValueError as exc:
+        raise MeasurementError(
+            f"lesion {lesion_id}: its place {centre} is not on the CT ({exc})"
+        ) from exc
+
+
+def _level(patch: Patch, surface: Surface) -> float:
+    """Median HU well inside a surface."""
+    cover = coverage(surface, patch)
+    deep = cover > min(0.95, 0.9 * float(cover.max()))
+    return float(np.median(patch.values_hu[deep])) if deep.any() else 45.0
+
+
+def _refine(
+    start: Surface,
+    patch: Patch,
+    lesion_hu: float,
+    smoothness: Smoothness,
+    margins: Sequence[float],
+) -> tuple[SurfaceFit, BoneMap]:
+    """Alternate between the bone around the surface and the surface in the bone."""
+    surface, level = start, lesion_hu
+    fit: SurfaceFit | None = None
+    for margin in margins:
+        bone = _bone_around(surface, patch, margin, level)
+        evidence = Evidence(
+            patch=patch,
+            bone_hu=bone.expected_hu,
+            bone_sd_hu=bone.spread_hu,
+            bone_shared=bone.texture_shared,
+            noise=patch.noise,
+            lesion_hu=level,
+            lesion_sd_hu=25.0,
+            field_sd_hu=FIELD_SD_HU,
+            rim_sd_hu=RIM_SD_HU,
+            blur_sd=BLUR_SD,
+        )
+        fit = fit_surface(surface, evidence, smoothness)
+        surface, level = fit.surface, fit.lesion_hu
+    assert fit is not None  # noqa: S101
+    return fit, _bone_around(surface, patch, 0.7, level)
+
+
+def _bone_around(surface: Surface, patch: Patch, margin_mm: float, level: float) -> BoneMap:
+    """Bone map outside a surface and a margin."""
+    larger = surface.displaced(np.full(len(surface.vertices_mm), margin_mm))
+    return bone_map(patch, coverage(larger, patch) > 0.04, level)
+
+
+def _reading(
+    seed: LesionSeed,
+    patch: Patch,
+    fit: SurfaceFit,
+    draws: npt.NDArray[np.float64],
+    rules: LesionRules,
+    in_bone: bool,
+    flags: tuple[str, ...],
+) -> CtReading:
+    """Record of the inclusion scan."""
+    limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
+    size = lesion_size(fit.surface, draws)
+    present = size.longest_diameter_mm >= limit
+    return CtReading(
+        lesion_id=seed.lesion_id,
+        visit=INCLUSION,
+        status=ReadingStatus.EVALUABLE if in_bone else ReadingStatus.NOT_EVALUABLE,
+        reasons=() if in_bone else (NOT_IN_BONE,),
+        flags=flags,
+        presence=(Presence.PRESENT if present else Presence.TOO_SMALL) if in_bone else None,
+        complete_probability=0.0 if in_bone else None,
+        size=size if present and in_bone else None,
+        mean_hu=fit.lesion_hu,
+        infill_percent=0.0 if in_bone else None,
+        estimated_surface_fraction=float(
+            (fit.displacement_sd_mm() > 0.7 * fit.basis.prior_sd_mm).mean()
+        ),
+        centre_mm=fit.surface.centre_mm,
+        registration_error_mm=0.0,
+        measurable_limit_mm=limit,
+    )

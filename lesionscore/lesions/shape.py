@@ -1,0 +1,126 @@
+"""What shapes are likely: smooth outward displacements of a surface, as a Gaussian process.
+
+A displacement is a sum of few smooth patterns, each with a standard normal weight. Patterns
+come from the covariance between points of the surface: near points with like normals move
+together. Nothing here assumes that a lesion is star-shaped, or in one piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from lesionscore.lesions.surface import Surface
+
+Floats = npt.NDArray[np.float64]
+CONTROL_POINTS = 320
+PATTERNS = 90
+KEPT_VARIANCE = 0.995
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smoothness:
+    """How far, and over what length, a surface may depart from its start.
+
+    Each component is a standard deviation and a length, both in mm; a length of infinity is a
+    shift of the whole surface along its normals.
+    """
+
+    components: tuple[tuple[float, float], ...]
+
+    def scaled(self, factor: float) -> Smoothness:
+        """Same lengths, other amplitudes."""
+        return Smoothness(components=tuple((sd * factor, ell) for sd, ell in self.components))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShapeBasis:
+    """Patterns of displacement of one surface.
+
+    Parameters
+    ----------
+    patterns_mm : ndarray, shape (n_vertices, n_patterns)
+        Outward displacement of every vertex for a weight of one.
+    prior_sd_mm : ndarray, shape (n_vertices,)
+        SD of the displacement before any image is looked at.
+    """
+
+    patterns_mm: Floats
+    prior_sd_mm: Floats
+
+
+def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
+    """Patterns of a surface's displacement under a Gaussian process.
+
+    Parameters
+    ----------
+    surface : Surface
+        The surface that is displaced along its normals.
+    smoothness : Smoothness
+        Amplitudes and lengths.
+
+    Returns
+    -------
+    ShapeBasis
+        At most `PATTERNS` patterns, the strongest first.
+    """
+    normals, _ = surface.vertex_normals()
+    points = np.ascontiguousarray(surface.vertices_mm)
+    chosen = _farthest_points(points, min(CONTROL_POINTS, len(points)))
+    within = _covariance(points[chosen], normals[chosen], points[chosen], normals[chosen], smoothness)
+    values, vectors = np.linalg.eigh(within)
+    order = np.argsort(values)[::-1]
+    values, vectors = values[order], vectors[:, order]
+    share = np.cumsum(np.maximum(values, 0)) / max(np.maximum(values, 0).sum(), 1e-12)
+    count = int(min(np.searchsorted(share, KEPT_VARIANCE) + 1, PATTERNS, (values > 1e-9).sum()))
+    towards = _covariance(points, normals, points[chosen], normals[chosen], smoothness)
+    patterns = towards @ (vectors[:, :count] / np.sqrt(values[:count]))
+    return ShapeBasis(
+        patterns_mm=patterns, prior_sd_mm=np.sqrt((patterns**2).sum(axis=1))
+    )
+
+
+def _covariance(
+    a: Floats, normals_a: Floats, b: Floats, normals_b: Floats, smoothness: Smoothness
+) -> Floats:
+    """Covariance of displacements between two sets of points; opposite walls move freely."""
+    squared = (
+        (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
+    )
+    squared = np.maximum(squared, 0.0)
+    alike = 0.5 * (1.0 + normals_a @ normals_b.T)
+    total = np.zeros_like(squared)
+    for deviation, length in smoothness.components:
+        if np.isinf(length):
+            total += deviation**2
+        else:
+            total += deviation**2 * np.exp(-0.5 * squared / length**2) * alike
+    return total
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _farthest_points(points: Floats, count: int) -> npt.NDArray[np.int64]:
+    """Points spread evenly over a set: each is the farthest from those before it."""
+    n = points.shape[0]
+    chosen = np.empty(count, dtype=np.int64)
+    nearest = np.full(n, 1e30)
+    current = 0
+    for k in range(count):
+        chosen[k] = current
+        best = -1.0
+        following = 0
+        for i in range(n):
+            d = (
+                (points[i, 0] - points[current, 0]) ** 2
+                + (points[i, 1] - points[current, 1]) ** 2
+                + (points[i, 2] - points[current, 2]) ** 2
+            )
+            nearest[i] = min(nearest[i], d)
+            if nearest[i] > best:
+                best = nearest[i]
+                following = i
+        current = following
+    return chosen

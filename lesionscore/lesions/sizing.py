@@ -1,0 +1,91 @@
+"""Size of a lesion with its uncertainty, from the most probable surface and draws around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lesionscore.lesions.measure import (
+    axial_sizes,
+    half_sphere_directions,
+    measure_surface,
+)
+from lesionscore.lesions.records import LesionSize
+from lesionscore.lesions.surface import Surface
+
+Floats = npt.NDArray[np.float64]
+DRAWS = 120
+AXIAL_DRAWS = 40
+LEAST_SD_MM = 0.05
+
+
+def drawn_longest_mm(draws: Floats) -> Floats:
+    """Longest diameter of each drawn surface, shape (n_draws,), mm.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (n_draws, n_vertices, 3)
+        Vertices of surfaces drawn from the posterior.
+    """
+    directions = half_sphere_directions(500)
+    middle = draws.mean(axis=(0, 1))
+    longest = np.empty(len(draws))
+    for number, vertices in enumerate(draws):
+        along = (vertices - middle) @ directions.T
+        longest[number] = (along.max(axis=0) - along.min(axis=0)).max()
+    return longest
+
+
+def drawn_volumes_ml(draws: Floats, faces: npt.NDArray[np.int64]) -> Floats:
+    """Volume of each drawn surface, shape (n_draws,), ml."""
+    middle = draws.mean(axis=(0, 1))
+    corners = (draws - middle)[:, faces]
+    products = np.einsum(
+        "dfj,dfj->d", corners[:, :, 0], np.cross(corners[:, :, 1], corners[:, :, 2])
+    )
+    return np.asarray(products / 6000.0)
+
+
+def lesion_size(
+    surface: Surface, draws: Floats, *, extra_sd_mm: float = 0.0, correlation: float = 0.0
+) -> LesionSize:
+    """Measure a surface and how uncertain its sizes are.
+
+    Parameters
+    ----------
+    surface : Surface
+        Most probable surface.
+    draws : ndarray, shape (n_draws, n_vertices, 3)
+        Surfaces drawn around it, with the same triangles.
+    extra_sd_mm : float
+        Further SD of every diameter, added in squares.
+    correlation : float
+        Correlation of the error of the longest diameter with that at inclusion.
+
+    Returns
+    -------
+    LesionSize
+        Sizes of the surface itself; SD over the draws.
+    """
+    size = measure_surface(surface)
+    longest_sd = float(np.hypot(drawn_longest_mm(draws).std(), extra_sd_mm))
+    axial = np.array([axial_sizes(v, surface.faces, 1.0) for v in draws[:AXIAL_DRAWS]])
+    axial_sd = float(np.hypot(axial[:, 0].std(), extra_sd_mm))
+    relative = extra_sd_mm / max(size.longest_diameter_mm, 1e-6)
+    area_sd = float(np.hypot(axial[:, 2].std(), 2.0 * relative * size.axial_area_mm2))
+    volume_sd = float(
+        np.hypot(drawn_volumes_ml(draws, surface.faces).std(), 3.0 * relative * size.volume_ml)
+    )
+    return LesionSize(
+        longest_diameter_mm=size.longest_diameter_mm,
+        longest_diameter_sd_mm=max(longest_sd, LEAST_SD_MM),
+        axial_diameter_mm=size.axial_diameter_mm,
+        axial_diameter_sd_mm=max(axial_sd, LEAST_SD_MM),
+        short_axis_mm=size.short_axis_mm,
+        axial_area_mm2=size.axial_area_mm2,
+        axial_area_sd_mm2=max(area_sd, 2.0 * LEAST_SD_MM * size.axial_diameter_mm),
+        volume_ml=size.volume_ml,
+        volume_sd_ml=max(volume_sd, 3.0 * LEAST_SD_MM / size.longest_diameter_mm * size.volume_ml),
+        inclusion_correlation=correlation,
+        longest_ends_mm=size.longest_ends_mm,
+    )

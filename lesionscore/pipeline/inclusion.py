@@ -1,0 +1,155 @@
+"""What inclusion gives to every later visit: the scan, and each lesion's surface on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lesionscore.dicom.segmentation import read_mask
+from lesionscore.dicom.series import CtScan
+from lesionscore.errors import Finding, LesionscoreError, MeasurementError
+from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion
+from lesionscore.protocol.protocol import Protocol
+from lesionscore.quantities import PositionMm, Quantity
+from lesionscore.volumes import Volume
+
+MASK_REFUSED = "mask_refused"
+MASK_EMPTY = "mask_empty"
+POINT_OUTSIDE_SCAN = "point_outside_scan"
+SEGMENTATION_FAILED = "segmentation_failed"
+NO_INCLUSION_CT = "no_inclusion_ct"
+MASK_MARGIN_VOXELS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionPlan:
+    """One lesion as the study tables have it; the mask's path is whole."""
+
+    lesion_id: str
+    label: int
+    site: str
+    position_mm: PositionMm | None
+    mask: Path | None
+    mask_label: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundLesion:
+    """A lesion on the inclusion CT, or the reason why it was not found there."""
+
+    plan: LesionPlan
+    lesion: InclusionLesion | None
+    reasons: tuple[str, ...] = ()
+    failure: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def find_lesions(
+    plans: Sequence[LesionPlan], scan: CtScan, protocol: Protocol
+) -> dict[str, FoundLesion]:
+    """Segment every lesion on the inclusion CT.
+
+    Parameters
+    ----------
+    plans : sequence of LesionPlan
+        The patient's lesions.
+    scan : CtScan
+        The inclusion CT.
+    protocol : Protocol
+        The study definition.
+
+    Returns
+    -------
+    dict of str to FoundLesion
+        By lesion id, in the order given; a lesion that failed has a reason, not an error.
+    """
+    found: dict[str, FoundLesion] = {}
+    seeds: dict[str, tuple[LesionSeed, tuple[Finding, ...]]] = {}
+    for plan in plans:
+        try:
+            seeds[plan.lesion_id] = _seed(plan, scan)
+        except _NoSeed as exc:
+            found[plan.lesion_id] = FoundLesion(
+                plan=plan, lesion=None, reasons=(exc.code,), failure=str(exc)
+            )
+    for plan in plans:
+        if plan.lesion_id in seeds:
+            seed, findings = seeds[plan.lesion_id]
+            others = [other for name, (other, _) in seeds.items() if name != plan.lesion_id]
+            found[plan.lesion_id] = _segmented(plan, seed, others, scan, protocol, findings)
+    return {plan.lesion_id: found[plan.lesion_id] for plan in plans}
+
+
+class _NoSeed(LesionscoreError):
+    """A lesion that cannot be found on the inclusion CT; `code` is the reason."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _segmented(
+    plan: LesionPlan,
+    seed: LesionSeed,
+    others: Sequence[LesionSeed],
+    scan: CtScan,
+    protocol: Protocol,
+    findings: tuple[Finding, ...],
+) -> FoundLesion:
+    """Segment one lesion; a refusal becomes a reason."""
+    try:
+        lesion = segment_inclusion(scan.volume, seed, others, protocol)
+    except MeasurementError as exc:
+        return FoundLesion(
+            plan=plan,
+            lesion=None,
+            reasons=(SEGMENTATION_FAILED,),
+            failure=f"lesion {plan.lesion_id}: {exc}",
+            findings=findings,
+        )
+    return FoundLesion(plan=plan, lesion=lesion, findings=findings)
+
+
+def _seed(plan: LesionPlan, scan: CtScan) -> tuple[LesionSeed, tuple[Finding, ...]]:
+    """Point and mask of a lesion, the mask cut to its own surroundings."""
+    if plan.mask is None:
+        assert plan.position_mm is not None, "the tables were checked for a point or a mask"
+        if not scan.volume.grid.contains(plan.position_mm):
+            raise _NoSeed(
+                POINT_OUTSIDE_SCAN,
+                f"lesion {plan.lesion_id}: the point {plan.position_mm} lies outside the "
+                "inclusion CT; positions are LPS in mm",
+            )
+        seed = LesionSeed(
+            lesion_id=plan.lesion_id, label=plan.label, position_mm=plan.position_mm, mask=None
+        )
+        return seed, ()
+    try:
+        reading = read_mask(plan.mask, plan.mask_label, scan.volume.grid, scan.info)
+    except LesionscoreError as exc:
+        raise _NoSeed(MASK_REFUSED, f"lesion {plan.lesion_id}: {exc}") from exc
+    inside = np.argwhere(reading.array > 0)
+    if not len(inside):
+        raise _NoSeed(
+            MASK_EMPTY,
+            f"lesion {plan.lesion_id}: the mask {plan.mask.name} has no voxel on the inclusion CT",
+        )
+    start = np.maximum(inside.min(axis=0) - MASK_MARGIN_VOXELS, 0)
+    stop = np.minimum(inside.max(axis=0) + 1 + MASK_MARGIN_VOXELS, reading.array.shape)
+    block = tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+    first = (int(start[0]), int(start[1]), int(start[2]))
+    crop = np.ascontiguousarray(reading.array[block])
+    mask = Volume(
+        array=crop,
+        grid=scan.volume.grid.cropped(first, (crop.shape[0], crop.shape[1], crop.shape[2])),
+        quantity=Quantity.LABEL,
+    )
+    centre = scan.volume.grid.positions_mm(inside.mean(axis=0))
+    position = plan.position_mm or (float(centre[0]), float(centre[1]), float(centre[2]))
+    seed = LesionSeed(
+        lesion_id=plan.lesion_id, label=plan.label, position_mm=position, mask=mask
+    )
+    return seed, tuple(reading.findings)

@@ -1,0 +1,108 @@
+"""Which bone a place belongs to: distance travelled through bone, not through the air.
+
+Going through dense bone costs its length, through soft tissue several times that. So the
+neighbour across a joint is far away even where it is near, and one threshold too high or too
+low changes little.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from lesionscore.registration.scan import Level
+
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+
+DENSE_HU, SOFT_HU = 250.0, 60.0
+SOFT_COST = 8.0  # a millimetre of soft tissue counts as this many of bone
+BUCKET_MM = 0.25
+FAR_MM = np.float32(1e6)
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyped-def]
+    """Shortest way through `cost` from any seed to every voxel within the limit (Dial, 26 steps)."""
+    nz, ny, nx = cost.shape
+    distance = np.full(nz * ny * nx, np.float32(1e6))
+    buckets = int(limit_mm / bucket_mm) + 1
+    head = np.full(buckets, -1, np.int64)
+    after = np.full(nz * ny * nx, -1, np.int64)
+    before = np.full(nz * ny * nx, -1, np.int64)
+    flat = cost.ravel()
+    for k in range(seeds.shape[0]):
+        voxel = (seeds[k, 0] * ny + seeds[k, 1]) * nx + seeds[k, 2]
+        if distance[voxel] > 0.0:
+            distance[voxel] = 0.0
+            if head[0] >= 0:
+                before[head[0]] = voxel
+            after[voxel] = head[0]
+            head[0] = voxel
+    length = np.empty(27, np.float32)
+    for k in range(27):
+        dz, dy, dx = k // 9 - 1, k // 3 % 3 - 1, k % 3 - 1
+        length[k] = ((dz * spacing[0]) ** 2 + (dy * spacing[1]) ** 2 + (dx * spacing[2]) ** 2) ** 0.5
+    for bucket in range(buckets):
+        while head[bucket] >= 0:
+            voxel = head[bucket]
+            head[bucket] = after[voxel]
+            if head[bucket] >= 0:
+                before[head[bucket]] = -1
+            after[voxel] = -2
+            z, y, x = voxel // (ny * nx), voxel // nx % ny, voxel % nx
+            for k in range(27):
+                a, b, c = z + k // 9 - 1, y + k // 3 % 3 - 1, x + k % 3 - 1
+                if k == 13 or not (0 <= a < nz and 0 <= b < ny and 0 <= c < nx):
+                    continue
+                other = (a * ny + b) * nx + c
+                if after[other] == -2:
+                    continue
+                way = distance[voxel] + length[k] * np.float32(0.5) * (flat[voxel] + flat[other])
+                if way >= distance[other] or way > limit_mm:
+                    continue
+                if distance[other] < 1e5:
+                    old = int(distance[other] / bucket_mm)
+                    if before[other] >= 0:
+                        after[before[other]] = after[other]
+                    else:
+                        head[old] = after[other]
+                    if after[other] >= 0:
+                        before[after[other]] = before[other]
+                distance[other] = way
+                new = max(int(way / bucket_mm), bucket)
+                before[other] = -1
+                after[other] = head[new]
+                if head[new] >= 0:
+                    before[head[new]] = other
+                head[new] = other
+    return distance.reshape(cost.shape)
+
+
+def travel_cost(array: Singles) -> Singles:
+    """Cost of a millimetre: 1 in dense bone, rising to `SOFT_COST` in soft tissue."""
+    softness = np.clip((DENSE_HU - array) / (DENSE_HU - SOFT_HU), 0.0, 1.0)
+    return np.asarray(SOFT_COST**softness, np.float32)
+
+
+def bone_distance(level: Level, seeds_zyx: npt.NDArray[np.int64], limit_mm: float) -> Singles:
+    """Distance through bone from the nearest seed, in mm of bone, on a level's voxels.
+
+    Parameters
+    ----------
+    level : Level
+        Block of a scan.
+    seeds_zyx : ndarray, shape (n, 3), int
+        Voxels at distance 0.
+    limit_mm : float
+        Voxels farther than this stay at a million.
+
+    Returns
+    -------
+    ndarray, shape of the level, float32
+        The distances.
+    """
+    spacing = np.asarray(level.grid.spacing_xyz_mm)[::-1].copy()
+    seeds = np.ascontiguousarray(seeds_zyx, np.int64)
+    return np.asarray(_spread(travel_cost(level.array), spacing, seeds, limit_mm, BUCKET_MM))

@@ -1,0 +1,180 @@
+"""The lesions' places on the fixed scan, and the bone each belongs to.
+
+Nothing here looks at the moving scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lesionscore.quantities import PositionMm
+from lesionscore.registration.bone import bone_distance
+from lesionscore.registration.rigid import Samples
+from lesionscore.registration.scan import Level, PreparedScan, SplineImage
+from lesionscore.volumes import Volume
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+OWN_REACH_MM = 64.0
+OWN_SPACING_MM = 2.0
+OWN_LIMIT_MM = 80.0
+SHELL_MM = 4.0
+EXCLUSION_MARGIN_MM = 3.0
+DENSE_HU = 180.0
+FLAT_HU_PER_MM = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LesionRegion:
+    """Where a lesion lies on the fixed scan.
+
+    Parameters
+    ----------
+    lesion_id : str
+        Name that the result is given under.
+    centre_mm : tuple of float
+        Its centre, LPS, mm.
+    radius_mm : float
+        A ball of this radius around the centre holds it.
+    exclusion : Volume or None
+        Small label crop, non-zero where the lesion is; its voxels do not vote. None: the ball.
+    """
+
+    lesion_id: str
+    centre_mm: PositionMm
+    radius_mm: float
+    exclusion: Volume | None = None
+
+    def distance_mm(self, positions_mm: Floats) -> Floats:
+        """Distance of positions (n, 3) from the lesion; 0 inside, exact to about a voxel."""
+        away = np.sqrt(((positions_mm - np.asarray(self.centre_mm)) ** 2).sum(axis=1))
+        ball = np.maximum(away - self.radius_mm, 0.0)
+        if self.exclusion is None or not self.exclusion.array.any():
+            return np.asarray(ball)
+        near = ball < 2 * SHELL_MM
+        result = np.asarray(ball)
+        result[near] = self._mask_distance_mm(positions_mm[near])
+        return result
+
+    def _mask_distance_mm(self, positions_mm: Floats) -> Floats:
+        """Distance from the mask's voxels, read at the nearest voxel of a padded crop."""
+        assert self.exclusion is not None
+        grid = self.exclusion.grid
+        spacing_zyx = np.asarray(grid.spacing_xyz_mm)[::-1]
+        pad = np.ceil(2 * SHELL_MM / spacing_zyx).astype(int)
+        padded = np.pad(self.exclusion.array != 0, [(int(p), int(p)) for p in pad])
+        distance = ndimage.distance_transform_edt(~padded, sampling=spacing_zyx)
+        index = np.rint(grid.index_zyx(positions_mm) + pad).astype(int)
+        inside = ((index >= 0) & (index < padded.shape)).all(axis=1)
+        out = np.full(len(positions_mm), 2 * SHELL_MM)
+        out[inside] = np.maximum(distance[tuple(index[inside].T)] - 0.5 * spacing_zyx.min(), 0.0)
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnBone:
+    """The bone a lesion sits in: distance through bone from the lesion's rim, on a block."""
+
+    region: LesionRegion
+    others: tuple[LesionRegion, ...]
+    distance: Level
+    rim_bone_ml: float
+    """Bone in the shell around the lesion."""
+    bone_away_mm: Floats
+    """Distance through bone of every bone voxel of the block, ascending."""
+
+    def extent_mm(self, wanted_ml: float, limits_mm: tuple[float, float]) -> float:
+        """Distance through bone within which there is as much bone as wanted."""
+        count = int(wanted_ml / self.distance.grid.voxel_volume_ml)
+        enough = count < len(self.bone_away_mm)
+        reach = float(self.bone_away_mm[count]) if enough else limits_mm[1]
+        return float(np.clip(reach, *limits_mm))
+
+    def bone_ml(self, within_mm: float) -> float:
+        """Volume of bone within a distance through bone."""
+        count = int(np.searchsorted(self.bone_away_mm, within_mm))
+        return count * self.distance.grid.voxel_volume_ml
+
+    def away_mm(self, positions_mm: Floats) -> Floats:
+        """Distance through bone at positions (n, 3), from the nearest voxel."""
+        index = np.rint(self.distance.grid.index_zyx(positions_mm)).astype(int)
+        inside = ((index >= 0) & (index < self.distance.grid.shape_zyx)).all(axis=1)
+        out = np.full(len(positions_mm), 1e6)
+        out[inside] = self.distance.array[tuple(index[inside].T)]
+        return out
+
+    def _on(self, level: Level) -> npt.NDArray[np.float32]:
+        """Distance through bone on the voxels of a level with the same axes, by nearest voxel."""
+        ends = np.asarray(level.array.shape) - 1.0
+        first = self.distance.grid.index_zyx(level.grid.positions_mm((0, 0, 0)))
+        last = self.distance.grid.index_zyx(level.grid.positions_mm(ends))
+        lines, outside = [], []
+        for axis, size in enumerate(level.array.shape):
+            line = np.rint(np.linspace(first[axis], last[axis], size)).astype(int)
+            limit = self.distance.array.shape[axis] - 1
+            outside.append((line < 0) | (line > limit))
+            lines.append(np.clip(line, 0, limit))
+        result = self.distance.array[np.ix_(*lines)]
+        for axis, beyond in enumerate(outside):
+            result[(slice(None),) * axis + (beyond,)] = 1e6
+        return np.asarray(result)
+
+    def is_free(self, positions_mm: Floats) -> Bools:
+        """Tell which positions lie clear of every lesion."""
+        free = self.region.distance_mm(positions_mm) > EXCLUSION_MARGIN_MM
+        for other in self.others:
+            free &= other.distance_mm(positions_mm) > EXCLUSION_MARGIN_MM
+        return np.asarray(free)
+
+    def samples(self, level: Level, image: SplineImage, fall_mm: float, limit: int) -> Samples:
+        """Points of the own bone on a level, weighing less along the way through bone."""
+        centre = np.asarray(self.region.centre_mm)
+        distance = self._on(level)
+        index = np.argwhere(distance < 2.5 * fall_mm)
+        away = distance[tuple(index.T)].astype(np.float64)
+        if len(index) > 4 * limit:
+            index, away = index[:: len(index) // (2 * limit)], away[:: len(index) // (2 * limit)]
+        positions = level.grid.positions_mm(index)
+        chosen = np.flatnonzero(self.is_free(positions))
+        if len(chosen) > limit:
+            chosen = chosen[np.linspace(0, len(chosen) - 1, limit).astype(np.int64)]
+        positions = np.ascontiguousarray(positions[chosen])
+        values, gradients = image.values_and_gradients(positions)
+        weights = np.exp(-0.5 * (away[chosen] / fall_mm) ** 2)
+        samples = Samples(positions, values, gradients, weights, centre)
+        return samples.chosen((gradients**2).sum(axis=1) > FLAT_HU_PER_MM**2)
+
+
+def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionRegion]) -> OwnBone:
+    """Find the bone around a lesion."""
+    reach = OWN_REACH_MM + region.radius_mm
+    level = fixed.fine(region.centre_mm, reach, OWN_SPACING_MM)
+    if level is None:
+        raise ValueError(f"lesion {region.lesion_id}: its place lies outside the fixed scan")
+    index = np.argwhere(np.ones(level.array.shape, bool))
+    lesion_mm = region.distance_mm(level.grid.positions_mm(index)).reshape(level.array.shape)
+    shell = (lesion_mm > 0) & (lesion_mm <= SHELL_MM)
+    rim = shell & (level.array > DENSE_HU)
+    seeds = np.argwhere(rim if rim.any() else shell | (lesion_mm == 0))
+    voxel_ml = level.grid.voxel_volume_ml
+    distance = bone_distance(level, seeds, OWN_LIMIT_MM)
+    bone = (distance < OWN_LIMIT_MM) & (level.array > DENSE_HU)
+    return OwnBone(
+        region=region,
+        others=tuple(
+            other
+            for other in all_
+            if other is not region
+            and np.linalg.norm(np.subtract(other.centre_mm, region.centre_mm))
+            < 1.8 * reach + other.radius_mm
+        ),
+        distance=Level(distance, level.grid),
+        rim_bone_ml=float(rim.sum()) * voxel_ml,
+        bone_away_mm=np.sort(distance[bone]).astype(np.float64),
+    )

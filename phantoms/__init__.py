@@ -1,0 +1,16 @@
+"""Synthetic patients with exact truth; never imports lesionscore."""
+
+from phantoms.image import Image
+from phantoms.lesions.truth import LesionTruth
+from phantoms.patient import Patient, make_patient
+from phantoms.study import Masks, write_patients, write_study
+
+__all__ = [
+    "Image",
+    "LesionTruth",
+    "Masks",
+    "Patient",
+    "make_patient",
+    "write_patients",
+    "write_study",
+]

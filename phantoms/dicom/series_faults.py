@@ -1,0 +1,72 @@
+"""Names of what can be wrong with a series of slices of any modality."""
+
+from __future__ import annotations
+
+from phantoms.dicom.expected import Fault, Outcome
+
+
+class SeriesFault(Fault):
+    """Faults of the stack of slices and of the elements that describe it."""
+
+    IDENTICAL_DUPLICATE = "identical_duplicate", Outcome.FOUND, "duplicate_slice"
+    """One instance is there twice, as two files of the same bytes."""
+    RESENT_DUPLICATE = "resent_duplicate", Outcome.FOUND, "duplicate_slice"
+    """One slice was sent again under a new SOP Instance UID, with the same pixels."""
+    CONFLICTING_DUPLICATE = "conflicting_duplicate", Outcome.REFUSED, "conflicting_duplicate"
+    """Two instances claim one position with different pixels."""
+    SAME_UID_CONFLICT = "same_uid_conflict", Outcome.REFUSED, "conflicting_duplicate"
+    """Two files share a SOP Instance UID and a position, but not their pixels."""
+    MISSING_SLICE = "missing_slice", Outcome.REFUSED, "missing_slice"
+    """One slice inside the stack is not there."""
+    UNEVEN_SPACING = "uneven_spacing", Outcome.REFUSED, "uneven_spacing"
+    """The slices of one half lie 1.25 times as far apart as those of the other."""
+    JITTERED_POSITIONS = "jittered_positions"
+    """Positions are off by up to 0.01 mm, as after a conversion: still one regular grid."""
+    GANTRY_TILT = "gantry_tilt", Outcome.REFUSED, "gantry_tilt"
+    """The planes lean by 12 degrees against the table's way, and the header says so."""
+    UNSTATED_TILT = "unstated_tilt", Outcome.REFUSED, "gantry_tilt"
+    """The same, but Gantry/Detector Tilt says 0: only the positions tell."""
+    FOUR_AT_ONE_POSITION = "four_at_one_position", Outcome.REFUSED, "several_slices_at_one_position"
+    """Four images with different pixels at every position, as in a gated or dynamic series."""
+    MIXED_ORIENTATION = "mixed_orientation", Outcome.REFUSED, "mixed_orientation"
+    """Some images of the stack are sagittal."""
+    MIXED_FRAME_OF_REFERENCE = (
+        "mixed_frame_of_reference",
+        Outcome.REFUSED,
+        "mixed_frame_of_reference",
+    )
+    """Half of the slices belong to another frame of reference."""
+    MIXED_PIXEL_SPACING = "mixed_pixel_spacing", Outcome.REFUSED, "mixed_pixel_spacing"
+    """Half of the slices claim other pixels."""
+    MIXED_MATRIX = "mixed_matrix", Outcome.REFUSED, "mixed_matrix"
+    """Some slices have fewer columns."""
+    TWO_STACKS = "two_stacks", Outcome.FOUND, "series_split"
+    """A shorter stack with wider spacing, 80 mm further on, shares the series UID."""
+    TWO_TIME_POINTS = "two_time_points", Outcome.NOT_SILENT, "series_split"
+    """A second, later acquisition of the same slices shares the series UID."""
+    SCOUT_INSIDE = "scout_inside", Outcome.FOUND, "series_split"
+    """A coronal localizer shares the series UID."""
+    SINGLE_SLICE = "single_slice", Outcome.REFUSED, "too_few_slices"
+    """One slice only."""
+    MISSING_POSITION = "missing_position", Outcome.REFUSED, "missing_position"
+    """One image does not say where it lies."""
+    MISSING_PIXEL_SPACING = "missing_pixel_spacing", Outcome.REFUSED, "missing_pixel_spacing"
+    """No image says how large its pixels are."""
+    EMPTY_UIDS = "empty_uids", Outcome.FOUND, "empty_uid"
+    """Study and frame of reference UIDs are there, but empty."""
+    EMPTY_SERIES_UID = "empty_series_uid", Outcome.FOUND_OR_REFUSED, "empty_uid"
+    """The Series Instance UID is empty."""
+    MISSING_FRAME_OF_REFERENCE = "missing_frame_of_reference", Outcome.FOUND, "empty_uid"
+    """There is no Frame of Reference UID."""
+    USELESS_NUMBERS = "useless_numbers"
+    """All images are instance 1, and their slice locations are wrong: positions decide."""
+    MISSING_NUMBERS = "missing_numbers"
+    """No instance number, no slice location."""
+    THICKNESS_NOT_SPACING = "thickness_not_spacing"
+    """Slice Thickness and Spacing Between Slices are three times the distance of the slices."""
+    LOSSY_FLAG = "lossy_flag", Outcome.REFUSED, "lossy_compressed"
+    """The pixels were once lossy compressed, says the header; the file itself is not."""
+    DERIVED_TYPE = "derived_type", Outcome.FOUND_OR_REFUSED, "derived_image"
+    """Image Type says DERIVED, as after a workstation; the pixels are the scanner's."""
+    PROJECTION = "projection", Outcome.REFUSED, "derived_image"
+    """A maximum intensity projection, says Image Type."""
