@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,18 +12,19 @@ from phantoms.anatomy.bricks import Bricks, bake
 from phantoms.anatomy.build import Build, draw_build
 from phantoms.anatomy.shapes import Floats
 from phantoms.anatomy.skeleton import build_skeleton
-from phantoms.anatomy.texture import Floats32, trabecular_texture
+from phantoms.anatomy.texture import Floats32, soft_pattern, trabecular_texture
 from phantoms.image import Image
+from phantoms.lesions.confounders import Confounder
 from phantoms.lesions.courses import VISITS
-from phantoms.lesions.placing import random_lesions
+from phantoms.lesions.drawing import random_confounders, random_lesions
 from phantoms.lesions.plan import LesionPlan
 from phantoms.lesions.truth import LesionTruth, lesion_truths
 from phantoms.pose import pose_skeleton
 from phantoms.scanner.body import make_scene
 from phantoms.scanner.bones import draw_label
 from phantoms.scanner.ct import Anatomy, render_ct
-from phantoms.scanner.pet import lesion_suv_max, render_pet
-from phantoms.scanner.plan import ScanPlan, plan_scan
+from phantoms.scanner.pet import lesion_suv_max, render_pet, with_noise
+from phantoms.scanner.plan import ScanChoice, ScanPlan, plan_scan
 
 PRESETS = ("small", "full")
 
@@ -38,20 +40,32 @@ class Patient:
         ``small`` or ``full``.
     bones : dict of str to Bone
         The skeleton in its canonical pose.
-    lesions : list of LesionPlan
+    lesions : sequence of LesionPlan
         All lesions, also those that appear later.
+    confounders : sequence of Confounder
+        What changes beside them.
+    choices : mapping of str to ScanChoice, optional
+        What is fixed about the scans, by visit.
     """
 
     visits = VISITS
 
     def __init__(
-        self, build: Build, preset: str, bones: dict[str, Bone], lesions: list[LesionPlan]
+        self,
+        build: Build,
+        preset: str,
+        bones: dict[str, Bone],
+        lesions: Sequence[LesionPlan],
+        confounders: Sequence[Confounder] = (),
+        choices: Mapping[str, ScanChoice] | None = None,
     ) -> None:
         self.build = build
         self.preset = preset
         self.patient_id = build.patient_id
         self.bones = bones
         self.lesions = tuple(lesions)
+        self.confounders = tuple(confounders)
+        self.choices = dict(choices or {})
         self.poses = {visit: pose_skeleton(bones, build, visit) for visit in VISITS}
         self.scans = {visit: self._plan_scan(visit) for visit in VISITS}
 
@@ -73,6 +87,7 @@ class Patient:
             visit,
             np.array([x - half, centre_y - 130 * k, low]),
             np.array([x + half, centre_y + 90 * k, high]),
+            self.choices.get(visit),
         )
 
     @cached_property
@@ -85,6 +100,11 @@ class Patient:
         """Trabecular texture of all bones."""
         return trabecular_texture(self.build)
 
+    @cached_property
+    def pattern(self) -> Floats32:
+        """Smooth pattern that the soft tissues are drawn from."""
+        return soft_pattern(self.build)
+
     def anatomy(self, visit: str) -> Anatomy:
         """Patient and visit as the painters need them."""
         self._known(visit)
@@ -94,9 +114,11 @@ class Patient:
             bones=self.bones,
             bricks=self.bricks,
             texture=self.texture,
+            pattern=self.pattern,
             poses=poses,
             scene=make_scene(self.build, self.bones, poses, visit),
             lesions=self.lesions,
+            confounders=self.confounders,
             visit=visit,
         )
 
@@ -165,6 +187,10 @@ class Patient:
         """
         return render_pet(self.anatomy(visit), scan or self.scans[visit], noise=noise)
 
+    def noisy_pet(self, visit: str, clean: Image) -> Image:
+        """Add a visit's noise to its noise-free PET."""
+        return with_noise(clean, self.build, visit, self.scans[visit])
+
     def suv_max(self, visit: str, image: Image) -> dict[str, float | None]:
         """Highest SUV of each lesion's region on a PET of a visit.
 
@@ -183,7 +209,7 @@ class Patient:
         rows: list[LesionTruth] = []
         for plan in self.lesions:
             poses = {visit: self.poses[visit][plan.bone] for visit in VISITS}
-            rows += lesion_truths(self.patient_id, plan, poses)
+            rows += lesion_truths(self.patient_id, plan, self.bones[plan.bone], poses)
         return tuple(rows)
 
     def lesion_truth(self) -> list[LesionTruth]:
@@ -251,4 +277,5 @@ def make_patient(seed: int, preset: str, patient_id: str = "P01") -> Patient:
         raise ValueError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
     build = draw_build(seed, patient_id)
     bones = build_skeleton(build, preset)
-    return Patient(build, preset, bones, random_lesions(build, bones))
+    lesions = random_lesions(build, bones)
+    return Patient(build, preset, bones, lesions, random_confounders(build, bones, lesions))

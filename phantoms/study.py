@@ -96,7 +96,7 @@ def write_patients(
     done = 0
     truths: list[LesionTruth] = []
     for patient in patients:
-        _ = patient.bricks, patient.texture  # made once, before the threads ask for them
+        _ = patient.bricks, patient.texture, patient.pattern  # made once, before the threads ask for them
         with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             found = pool.map(lambda visit, p=patient: _write_visit(folder, p, visit), VISITS)
             suv: dict[str, dict[str, tuple[float | None, float | None]]] = {}

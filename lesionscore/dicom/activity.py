@@ -12,13 +12,9 @@ from lesionscore.dicom.deidentification import PRIVATE, explain
 from lesionscore.dicom.header import Header, plain_number
 from lesionscore.dicom.injection import dose_bq, half_life_s, injected_at, radiopharmaceutical
 from lesionscore.dicom.policy import Notes
-from lesionscore.dicom.reference_time import (
-    DISAGREE_FRACTION,
-    Reference,
-    read_timing,
-    start_reference,
-)
+from lesionscore.dicom.reference_time import DISAGREE_FRACTION, Reference, start_reference
 from lesionscore.dicom.times import local_datetime
+from lesionscore.dicom.timing import SeriesTimes, read_timing
 from lesionscore.dicom.units import stored_suv_type, units_of
 from lesionscore.errors import SuvError
 
@@ -35,7 +31,7 @@ class SliceFactor:
     reference: datetime | None = None
 
 
-def slice_factor(header: Header, earliest: datetime | None, notes: Notes) -> SliceFactor:
+def slice_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceFactor:
     """SUVbw per unit of one slice's rescaled value.
 
     Raises
@@ -45,9 +41,9 @@ def slice_factor(header: Header, earliest: datetime | None, notes: Notes) -> Sli
     """
     units, suv_type = units_of(header)
     if units == "CNTS":
-        return philips_factor(header, earliest, notes)
+        return philips_factor(header, series, notes)
     if units == "BQML":
-        factor = activity_factor(header, earliest, notes)
+        factor = activity_factor(header, series, notes)
         return SliceFactor(
             value=factor.value, rule=f"BQML/{factor.rule}", reference=factor.reference
         )
@@ -65,7 +61,7 @@ def philips_private(header: Header, element: int) -> float | None:
     return number if number is not None and number > 0 else None
 
 
-def philips_factor(header: Header, earliest: datetime | None, notes: Notes) -> SliceFactor:
+def philips_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceFactor:
     """SUVbw per count of a Philips PET in CNTS.
 
     Raises
@@ -94,7 +90,7 @@ def philips_factor(header: Header, earliest: datetime | None, notes: Notes) -> S
         return direct
     assert activity is not None
     try:
-        decayed = activity_factor(header, earliest, notes)
+        decayed = activity_factor(header, series, notes)
     except SuvError:
         if direct is None:
             raise
@@ -117,7 +113,7 @@ def philips_factor(header: Header, earliest: datetime | None, notes: Notes) -> S
     )
 
 
-def activity_factor(header: Header, earliest: datetime | None, notes: Notes) -> SliceFactor:
+def activity_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceFactor:
     """SUVbw per Bq/ml of one slice: weight over the dose, decayed to the image's reference time.
 
     Raises
@@ -134,7 +130,7 @@ def activity_factor(header: Header, earliest: datetime | None, notes: Notes) -> 
     if decay == "ADMIN":
         return SliceFactor(value=weight * 1000.0 / dose, rule="ADMIN")
     half_life = half_life_s(item, notes)
-    reference = reference_of(decay, header, half_life, earliest, notes)
+    reference = reference_of(decay, header, half_life, series, notes)
     injected = injected_at(item, reference.time, half_life, notes)
     elapsed = (reference.time - injected).total_seconds()
     decayed = dose * 2.0 ** (-elapsed / half_life)
@@ -154,7 +150,7 @@ def activity_factor(header: Header, earliest: datetime | None, notes: Notes) -> 
 
 
 def reference_of(
-    decay: str, header: Header, half_life: float, earliest: datetime | None, notes: Notes
+    decay: str, header: Header, half_life: float, series: SeriesTimes, notes: Notes
 ) -> Reference:
     """Give the time to which a slice's activity is decay corrected, or at which it was measured.
 
@@ -164,7 +160,7 @@ def reference_of(
         If the header does not say.
     """
     if decay == "START":
-        return start_reference(header, read_timing(header, half_life), earliest, notes)
+        return start_reference(header, read_timing(header, half_life), series, notes)
     if decay == "NONE":
         return average_reference(header, half_life)
     if decay == "ENHANCED":

@@ -8,7 +8,6 @@ from enum import StrEnum
 from lesionscore.dicom import tags
 from lesionscore.dicom.header import Header
 from lesionscore.dicom.slices import Slice
-from lesionscore.dicom.stacks import is_localizer
 
 CT_CLASSES = frozenset(
     {
@@ -66,6 +65,9 @@ class Kind(StrEnum):
     """Anything else."""
 
 
+MEASURED = (Kind.CT, Kind.PET)
+
+
 def kind_of(one: Slice) -> Kind:
     """Say what the series of a slice is, from its class, image type and description.
 
@@ -105,6 +107,12 @@ def kind_of(one: Slice) -> Kind:
     if is_ct:
         return Kind.CT
     return Kind.PET if is_attenuation_corrected(header) is not False else Kind.PET_UNCORRECTED
+
+
+def is_localizer(one: Slice) -> bool:
+    """Tell a scout by its image type."""
+    kinds = one.header.codes(tags.IMAGE_TYPE) + one.header.codes(tags.FRAME_TYPE)
+    return any(kind in ("LOCALIZER", "SCOUT", "TOPOGRAM") for kind in kinds)
 
 
 def is_attenuation_corrected(header: Header) -> bool | None:

@@ -43,6 +43,7 @@ LOSSY = {
     "1.2.840.10008.1.2.4.55": "JPEG Full Progression",
     "1.2.840.10008.1.2.4.81": "JPEG-LS Near-Lossless",
 }
+PANIC = "PanicException"
 MOST_EXPANSION = 1_000
 """A frame that grows more than this in decoding is refused: no scan compresses so well."""
 
@@ -111,6 +112,8 @@ def decode_frames(
     from lesionscore.dicom.pixels import pixel_bytes
 
     syntax = one.file.transfer_syntax
+    if syntax not in LOSSLESS and syntax not in EITHER:
+        raise SeriesError(f"{one.label}: {compression_fault(one)}")
     data = pixel_bytes(one)
     if form.frame_bytes > MOST_EXPANSION * max(len(data), 1):
         raise SeriesError(
@@ -140,8 +143,11 @@ def decode_frames(
                 values, _ = decoder.as_array(data, index=frame, raw=True, **options)  # type: ignore[arg-type]
                 decoded.append(np.array(values))
     except Exception as exc:  # plugins of several projects raise what they like
-        reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
-        raise SeriesError(f"{one.label}: the pixels cannot be decoded ({reason})") from exc
+        raise SeriesError(f"{one.label}: the pixels cannot be decoded ({_why(exc)})") from exc
+    except BaseException as exc:  # a panic of a plugin in Rust is no Exception
+        if type(exc).__name__ != PANIC:
+            raise
+        raise SeriesError(f"{one.label}: the pixels cannot be decoded ({_why(exc)})") from exc
     for values in decoded:
         if values.shape != (form.rows, form.columns):
             raise SeriesError(
@@ -149,6 +155,12 @@ def decode_frames(
                 f"{(form.rows, form.columns)}"
             )
     return decoded
+
+
+def _why(exc: BaseException) -> str:
+    """First line of a plugin's message, or its kind."""
+    lines = str(exc).strip().splitlines()
+    return lines[0] if lines else type(exc).__name__
 
 
 def is_reversible(data: bytes) -> bool:

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from lesionscore.dicom import tags
-from lesionscore.dicom.classify import DICOMDIR_CLASS, Kind, is_reformat, kind_of
+from lesionscore.dicom.classify import MEASURED, Kind, is_reformat, kind_of
 from lesionscore.dicom.decode import compression_fault
 from lesionscore.dicom.geometry import Stack, build_stack
-from lesionscore.dicom.policy import DEFAULT_POLICY, SuvPolicy
-from lesionscore.dicom.slices import Slice, read_slices
-from lesionscore.dicom.sources import Source, is_dicom_source, list_sources
+from lesionscore.dicom.pile import read_pile
+from lesionscore.dicom.policy import DEFAULT_POLICY, Notes, SuvPolicy
+from lesionscore.dicom.rescale import check_slices
+from lesionscore.dicom.slices import Slice
+from lesionscore.dicom.sources import Source
 from lesionscore.dicom.stacks import Part, separate
 from lesionscore.dicom.suv import compute_suv
 from lesionscore.dicom.times import scan_date
 from lesionscore.errors import DicomError, Finding, Severity
 
-NAMED_FILES = 5
 AXIAL = 0.8
 """Smallest share of the slice normal along the body for a stack to be called axial."""
-MEASURED = (Kind.CT, Kind.PET)
 UIDS = {
     tags.STUDY_INSTANCE_UID: "Study Instance UID (0020,000D)",
     tags.SERIES_INSTANCE_UID: "Series Instance UID (0020,000E)",
@@ -173,56 +173,16 @@ def find_all(
     return found, findings
 
 
-def read_pile(path: Path) -> tuple[list[Slice], tuple[Finding, ...]]:
-    """Read the headers of all DICOM files under a path; name the others.
-
-    Raises
-    ------
-    DicomError
-        If the path leads nowhere.
-    """
-    slices: list[Slice] = []
-    strangers: list[str] = []
-    damaged: list[str] = []
-    for source in list_sources(path):
-        try:
-            if not is_dicom_source(source):
-                strangers.append(source.name)
-                continue
-            slices.extend(one for one in read_slices(source) if not _is_directory(one))
-        except DicomError as exc:
-            damaged.append(str(exc))
-    findings = []
-    if strangers:
-        findings.append(_named("not_dicom", "no DICOM", strangers, Severity.INFO))
-    if damaged:
-        findings.append(_named("unreadable_files", "unreadable", damaged, Severity.WARNING))
-    return slices, tuple(findings)
-
-
-def _named(code: str, what: str, names: Sequence[str], severity: Severity) -> Finding:
-    """Make a finding that counts files and names the first of them."""
-    shown = "; ".join(names[:NAMED_FILES])
-    more = f" and {len(names) - NAMED_FILES} more" if len(names) > NAMED_FILES else ""
-    return Finding(
-        code=code, message=f"{len(names)} files {what}: {shown}{more}", severity=severity
-    )
-
-
-def _is_directory(one: Slice) -> bool:
-    """Whether a file is a DICOMDIR."""
-    return one.header.text(tags.SOP_CLASS_UID) == DICOMDIR_CLASS or (
-        tags.DIRECTORY_RECORD_SEQUENCE in one.file.item
-    )
-
-
 def series_key(one: Slice) -> Hashable:
-    """Tell what makes slices one series: patient, study, UID; more where that is empty."""
+    """Tell what makes slices one series: patient, day, UID; more where the UID is empty.
+
+    The study's UID is not asked: writers that make a new one for every slice exist.
+    """
     header = one.header
     uid = header.text(tags.SERIES_INSTANCE_UID) or ""
     key = (
         header.text(tags.PATIENT_ID) or "",
-        header.text(tags.STUDY_INSTANCE_UID) or "",
+        header.text(tags.STUDY_DATE) or "",
         header.code(tags.MODALITY),
         uid,
     )
@@ -230,6 +190,7 @@ def series_key(one: Slice) -> Hashable:
         return key
     return (
         *key,
+        header.text(tags.STUDY_INSTANCE_UID) or "",
         one.source.folder,
         header.text(tags.SERIES_NUMBER),
         header.text(tags.SERIES_DESCRIPTION),
@@ -293,12 +254,29 @@ def oddities(slices: Sequence[Slice]) -> list[Finding]:
                 "patient, folder and number",
             )
         )
+    uids = {one.instance_uid for one in slices}
+    if len(uids) < len({one.source for one in slices}) and "" not in uids:
+        found.append(
+            Finding(
+                code="duplicate_uid",
+                message=f"{len(slices)} slices share {len(uids)} SOP Instance UIDs (0008,0018)",
+            )
+        )
     if is_reformat(header):
         types = "\\".join(header.texts(tags.IMAGE_TYPE))
         found.append(
             Finding(
                 code="derived_image",
                 message=f"Image Type (0008,0008) is {types}: not what the scanner first made",
+                severity=Severity.INFO,
+            )
+        )
+    stated = header.integer(tags.NUMBER_OF_SLICES)
+    if stated is not None and stated > len(slices):
+        found.append(
+            Finding(
+                code="fewer_slices_than_stated",
+                message=f"Number of Slices (0054,0081) is {stated}, {len(slices)} are here",
             )
         )
     if slices[0].orientation is not None and abs(slices[0].normal[2]) < AXIAL:
@@ -317,6 +295,9 @@ def check_measurable(
     try:
         stack = build_stack(part.slices)
         findings.extend(stack.findings)
+        notes = Notes(policy=policy)
+        check_slices(stack.slices, notes, is_pet=kind is Kind.PET)
+        findings.extend(notes.findings)
         if kind is Kind.PET:
             findings.extend(compute_suv(stack.slices, policy).findings)
     except DicomError as exc:
@@ -336,6 +317,6 @@ def scanner_name(one: Slice) -> str:
 def _relative(source: Source, root: Path) -> str:
     """Folder of a file below the path that was searched."""
     try:
-        return str(Path(source.folder).relative_to(root if root.is_dir() else root.parent))
+        return str(source.folder.relative_to(root if root.is_dir() else root.parent))
     except ValueError:
-        return source.folder
+        return str(source.folder)

@@ -227,7 +227,7 @@ def place_of(
 def common_folder(series: FoundSeries) -> Path:
     """Give the deepest folder, or the archive, that holds all files of a series."""
     paths = {one.source.path for one in series.slices}
-    if all(one.source.member for one in series.slices) and len(paths) == 1:
+    if all(one.source.entry is not None for one in series.slices) and len(paths) == 1:
         return next(iter(paths))
     parts = [path.parent.parts for path in paths]
     shared = []

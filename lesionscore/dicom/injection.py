@@ -157,19 +157,13 @@ def injected_at(item: Header, reference: datetime, half_life: float, notes: Note
             f"{half_life / 3600:.1f} h needs it: Radiopharmaceutical Start DateTime (0018,1078)."
             + explain(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
         )
-    if whole is not None:
-        if clock is None:
-            if whole.hour == whole.minute == whole.second == 0:
-                raise SuvError(
-                    "Radiopharmaceutical Start DateTime (0018,1078) is a placeholder without a "
-                    "time of day." + explain(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
-                )
-            clock = whole.time()
-        notes.add(
-            "injection_date_does_not_fit",
-            "Radiopharmaceutical Start DateTime (0018,1078) lies "
-            f"{_hours(reference - whole)} the scan; only its time of day was used",
-        )
+    if whole is not None and clock is None:
+        if whole.hour == whole.minute == whole.second == 0:
+            raise SuvError(
+                "Radiopharmaceutical Start DateTime (0018,1078) is a placeholder without a "
+                "time of day." + explain(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
+            )
+        clock = whole.time()
     assert clock is not None
     when = datetime.combine(reference.date(), clock)
     if (reference - when).total_seconds() < EARLIEST_S:
@@ -178,6 +172,12 @@ def injected_at(item: Header, reference: datetime, half_life: float, notes: Note
             "injection_before_midnight",
             "the injection was dated on the day before the scan: its time of day is later",
             Severity.INFO,
+        )
+    if whole is not None and when != whole:
+        notes.add(
+            "injection_date_does_not_fit",
+            "Radiopharmaceutical Start DateTime (0018,1078) lies "
+            f"{_hours(reference - whole)} the scan; only the time of day was used",
         )
     return when
 

@@ -32,6 +32,7 @@ DEEPEST_NESTING = 16
 LARGEST_VALUE = 16_000_000  # bytes; a contour of a million points, more than any header has
 DEFLATE_LIMIT = 8_000_000  # bytes that a deflated file may always grow to
 PREAMBLE = 128
+SMALLEST_ELEMENT = 8
 
 
 class NeedMoreError(Exception):
@@ -89,7 +90,7 @@ class ParsedFile:
     start : int
         Offset of the data set in the file, behind the meta header.
     notes : tuple of str
-        Oddities met, as stable codes: ``no_file_meta``, ``truncated_header``.
+        Oddities met: ``no_file_meta``.
     """
 
     item: Item
@@ -139,7 +140,7 @@ class _Walk:
             raise DicomError(f"sequences are nested more than {DEEPEST_NESTING} deep")
         size = len(self.data)
         while end is None or at < end:
-            if at == size and depth == 0 and self.complete:
+            if depth == 0 and self.complete and size - at < SMALLEST_ELEMENT:
                 return at
             tag, vr, length, value_at = self.header(at)
             if tag in (ITEM_END, SEQUENCE_END):
@@ -281,7 +282,7 @@ def parse(data: bytes, *, complete: bool) -> ParsedFile:
     except NeedMoreError:
         if not complete:
             raise
-        notes = (*notes, "truncated_header")
+        raise DicomError("the file ends within its header") from None
     return ParsedFile(
         item=item,
         transfer_syntax=syntax or (IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE),

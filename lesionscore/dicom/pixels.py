@@ -145,7 +145,7 @@ def read_native(one: Slice, form: PixelLayout, out: Pixels | None = None) -> Pix
     target = out
     if target is None or target.dtype != dtype or not target.flags.c_contiguous:
         target = np.empty((form.rows, form.columns), dtype)
-    if one.source.member or one.file.transfer_syntax == DEFLATED_LITTLE:
+    if one.source.entry is not None or one.file.transfer_syntax == DEFLATED_LITTLE:
         data = pixel_bytes(one)[one.frame * form.frame_bytes :][: form.frame_bytes]
         if len(data) == form.frame_bytes:
             target[...] = np.frombuffer(data, dtype).reshape(target.shape)
@@ -219,7 +219,8 @@ def digest(one: Slice) -> bytes:
     """Fingerprint of a slice's stored pixels and of what turns them into values."""
     form = layout(one)
     values = read_frame(one, form)
-    seen = hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16)
+    same_order = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    seen = hashlib.blake2b(np.ascontiguousarray(same_order).tobytes(), digest_size=16)
     for tag in (tags.RESCALE_SLOPE, tags.RESCALE_INTERCEPT):
         seen.update(repr(one.header.numbers(tag)).encode())
     return seen.digest()

@@ -12,12 +12,17 @@ from datetime import datetime, timedelta
 
 from lesionscore.dicom import tags
 from lesionscore.dicom.deidentification import explain
-from lesionscore.dicom.header import Header, plain_text
+from lesionscore.dicom.header import Header
 from lesionscore.dicom.policy import Notes
-from lesionscore.dicom.times import acquisition_start, parse_datetime, series_start
-from lesionscore.errors import Severity, SuvError
+from lesionscore.dicom.timing import (
+    LONGEST_S,
+    SeriesTimes,
+    Timing,
+    fitted_vendor_time,
+    vendor_time,
+)
+from lesionscore.errors import SuvError
 
-LONGEST_S = 30 * 86_400.0
 DISAGREE_FRACTION = 0.01
 
 
@@ -39,128 +44,8 @@ class Reference:
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """What one slice's header says about its time.
-
-    ``average_s`` is the time after the frame's start at which the activity equals the frame's
-    mean; None without a duration.
-    """
-
-    acquired: datetime | None
-    series: datetime | None
-    frame_reference_s: float | None
-    duration_s: float | None
-    average_s: float | None
-    half_life_s: float
-    is_ge: bool
-
-
-def average_activity_s(duration_s: float, half_life_s: float) -> float:
-    """Time after a frame's start at which the activity equals the frame's mean.
-
-    Parameters
-    ----------
-    duration_s, half_life_s : float
-        Seconds.
-
-    Returns
-    -------
-    float
-        Seconds; a little less than half the duration.
-
-    Notes
-    -----
-    ``(1 / l) ln(l T / (1 - exp(-l T)))`` with ``l = ln 2 / half-life``. For 18F, 60 s give
-    29.984 s and 300 s give 149.605 s.
-    """
-    x = math.log(2) / half_life_s * duration_s
-    if x < 1e-8:
-        return duration_s / 2
-    return duration_s / x * math.log(x / -math.expm1(-x))
-
-
-def is_ge(header: Header) -> bool:
-    """Tell GE by Manufacturer (0008,0070)."""
-    return header.code(tags.MANUFACTURER).startswith("GE")
-
-
-def read_timing(header: Header, half_life_s: float) -> Timing:
-    """Collect what a slice's header says about its time."""
-    reference_ms = header.number(tags.FRAME_REFERENCE_TIME)
-    duration_ms = header.number(tags.ACTUAL_FRAME_DURATION)
-    if duration_ms is None:
-        duration_ms = header.number(tags.FRAME_ACQUISITION_DURATION)
-    reference_s = _bounded(reference_ms)
-    duration_s = _bounded(duration_ms)
-    if duration_s is not None and not duration_s > 0:
-        duration_s = None
-    return Timing(
-        acquired=acquisition_start(header, undated=True),
-        series=series_start(header),
-        frame_reference_s=reference_s,
-        duration_s=duration_s,
-        average_s=average_activity_s(duration_s, half_life_s) if duration_s else None,
-        half_life_s=half_life_s,
-        is_ge=is_ge(header),
-    )
-
-
-def _bounded(ms: float | None) -> float | None:
-    """Milliseconds as seconds, if they are a time that a scan can last."""
-    if ms is None or abs(ms) > LONGEST_S * 1000:
-        return None
-    return ms / 1000.0
-
-
-def vendor_time(header: Header, notes: Notes) -> datetime | None:
-    """Give the scan start or decay correction time that GE and Siemens keep in private elements.
-
-    GE ``GEMS_PETD_01`` (0009,xx0D) and Siemens ``SIEMENS MED PT`` (0071,xx22), found by their
-    creator. Where the file names no creator for block 10, the element counts if the
-    manufacturer fits, and that is recorded.
-    """
-    for maker, creator, group, element in (
-        ("SIEMENS", "SIEMENS MED PT", 0x0071, 0x22),
-        ("GE", "GEMS_PETD_01", 0x0009, 0x0D),
-    ):
-        when = parse_datetime(plain_text(header.private(group, element, creator)))
-        if when is not None:
-            return when
-        made = header.code(tags.MANUFACTURER)
-        if made.startswith(maker) or (maker == "SIEMENS" and made.startswith("CPS")):
-            when = parse_datetime(plain_text(header.unclaimed_private(group, element)))
-            if when is not None:
-                notes.add(
-                    "private_creator_missing",
-                    f"private element ({group:04X},10{element:02X}) has no creator; it was taken "
-                    f"for {maker}'s",
-                    Severity.INFO,
-                )
-                return when
-    return None
-
-
-def fitted_vendor_time(when: datetime, timing: Timing, notes: Notes) -> datetime:
-    """Put a private time on the scan's own date, where anonymisation moved only the one."""
-    if timing.acquired is None or abs(timing.acquired - when) < timedelta(hours=24):
-        return when
-    moved = datetime.combine(timing.acquired.date(), when.time())
-    for days in (-1, 0, 1):
-        near = moved + timedelta(days=days)
-        if abs(near - timing.acquired) <= timedelta(hours=12):
-            moved = near
-            break
-    notes.add(
-        "private_date_does_not_fit",
-        "the vendor's private scan time is on another date than the acquisition; only its time of "
-        "day was used",
-    )
-    return moved
-
-
 def candidates(
-    header: Header, timing: Timing, earliest: datetime | None, notes: Notes
+    header: Header, timing: Timing, series: SeriesTimes, notes: Notes
 ) -> dict[str, datetime]:
     """Give the reference time of a START image by every rule that the header allows.
 
@@ -170,8 +55,8 @@ def candidates(
         The slice.
     timing : Timing
         The slice's times.
-    earliest : datetime or None
-        Start of the earliest acquisition of the series.
+    series : SeriesTimes
+        What the whole series says.
     notes : Notes
         Takes what was repaired on the way.
 
@@ -184,20 +69,20 @@ def candidates(
     private = vendor_time(header, notes)
     if private is not None:
         found["vendor_private"] = fitted_vendor_time(private, timing, notes)
-    acquired, series = timing.acquired, timing.series
-    if acquired is not None and series is not None and _same_second(acquired, series):
+    acquired, started = timing.acquired, timing.series
+    if acquired is not None and started is not None and _same_second(acquired, started):
         found["acquisition_is_series"] = acquired
     by_frame = frame_reference(timing)
     if by_frame is not None:
         found[by_frame.rule] = by_frame.time
-    if series is not None and acquired is not None and series <= acquired:
-        found["series"] = series
-    elif earliest is not None:
-        found["earliest_acquisition"] = earliest
+    if started is not None and acquired is not None and started <= acquired:
+        found["series"] = started
+    elif series.earliest is not None:
+        found["earliest_acquisition"] = series.earliest
     by_factor = decay_factor_time(header, timing)
     if by_factor is not None:
         found["decay_factor"] = by_factor
-        if by_frame is not None and timing.frame_reference_s == 0:
+        if by_frame is not None and series.has_empty_reference:
             drop_placeholder(found, by_frame, timing, notes)
     return found
 
@@ -276,14 +161,12 @@ IBSI_ORDER = (
 )
 
 
-def start_reference(
-    header: Header, timing: Timing, earliest: datetime | None, notes: Notes
-) -> Reference:
+def start_reference(header: Header, timing: Timing, series: SeriesTimes, notes: Notes) -> Reference:
     """Give the reference time of an image whose Decay Correction (0054,1102) is START.
 
     Parameters
     ----------
-    header, timing, earliest, notes
+    header, timing, series, notes
         As for `candidates`.
 
     Returns
@@ -300,7 +183,7 @@ def start_reference(
     ----------
     .. [1] IBSI-SUV 3.0, decay correction START. QIBA SUV pseudo-code, 2018-06-26.
     """
-    found = candidates(header, timing, earliest, notes)
+    found = candidates(header, timing, series, notes)
     rule = _qiba_rule(found, timing) if notes.is_strict else None
     if not notes.is_strict:
         rule = next((name for name in IBSI_ORDER if name in found), None)

@@ -20,6 +20,8 @@ from lesionscore.errors import SeriesError, Severity
 AIR_HU = -1024
 PADDING_BELOW_HU = -900
 """Padding above this could be tissue; it is left alone and recorded."""
+NO_AIR_HU = -300.0
+PLAUSIBLE_SUV_MAX = (0.3, 2000.0)  # urine in the bladder reaches hundreds
 INT16 = np.iinfo(np.int16)
 THREADS = 2
 
@@ -103,6 +105,23 @@ def signed(value: int | None, form: PixelLayout) -> float | None:
     if not form.is_signed and value < 0:
         return value + span
     return value
+
+
+def check_slices(slices: Sequence[Slice], notes: Notes, *, is_pet: bool) -> None:
+    """Check, from headers and file sizes alone, that all slices can be read and rescaled.
+
+    Raises
+    ------
+    SeriesError
+        If a file is cut short, or has no usable pixel layout, slope or intercept.
+    """
+    for one in slices:
+        form = layout(one)
+        check_room(one, form)
+        if is_pet:
+            pet_rescale(one, notes)
+        else:
+            ct_rescale(one, form, notes)
 
 
 def hounsfield(slices: Sequence[Slice], notes: Notes) -> npt.NDArray[np.generic]:
@@ -259,6 +278,24 @@ def suv_values(
     if not np.isfinite(volume).all():
         raise SeriesError("some values are not finite: slope, intercept or pixels are damaged")
     return volume
+
+
+def check_hounsfield(array: npt.NDArray[np.generic], notes: Notes) -> None:
+    """Record a CT without air in it: its numbers may not be HU."""
+    lowest = float(array.min())
+    if lowest > NO_AIR_HU:
+        notes.add(
+            "no_air_in_ct",
+            f"the lowest value is {lowest:g} HU; a CT of the body holds air near -1000 HU",
+        )
+
+
+def check_suv(array: npt.NDArray[np.float32], notes: Notes) -> None:
+    """Record a PET whose highest SUV no patient has: dose, weight or times may be wrong."""
+    highest = float(array.max())
+    low, high = PLAUSIBLE_SUV_MAX
+    if not low <= highest <= high:
+        notes.add("suv_implausible", f"the highest SUV is {highest:.4g}")
 
 
 def pet_rescale(one: Slice, notes: Notes) -> tuple[float, float]:

@@ -93,7 +93,8 @@ def read_structures(
     number = pick_label(label, names, "ROI", empty)
     if number in empty:
         raise MaskError(f"ROI {number} {names[number]} has no contours")
-    check_reference(_with_frame(header, number), referenced_images(header), ct_info, notes)
+    named = referenced_images(header) | contour_images(rois[number])
+    check_reference(_with_frame(header, number), named, ct_info, notes)
     contours = read_contours(rois[number], notes)
     return fill_contours(contours, grid, notes)
 
@@ -118,6 +119,15 @@ def referenced_images(header: Header) -> set[str]:
     return found - {""}
 
 
+def contour_images(roi: Header) -> set[str]:
+    """Give the SOP Instance UIDs of the images that an ROI's contours name."""
+    found: set[str] = set()
+    for contour in roi.items(tags.CONTOUR_SEQUENCE):
+        for image in contour.items(tags.CONTOUR_IMAGE_SEQUENCE):
+            found.add(image.text(tags.REFERENCED_SOP_INSTANCE_UID) or "")
+    return found - {""}
+
+
 def read_contours(roi: Header, notes: Notes) -> list[Contour]:
     """Give the closed contours of an ROI; other kinds are recorded and left out.
 
@@ -127,6 +137,7 @@ def read_contours(roi: Header, notes: Notes) -> list[Contour]:
         If none is closed, or coordinates are damaged.
     """
     contours: list[Contour] = []
+    seen: set[bytes] = set()
     left_out = doubled = 0
     for item in roi.items(tags.CONTOUR_SEQUENCE):
         kind = item.code(tags.CONTOUR_GEOMETRIC_TYPE) or "CLOSED_PLANAR"
@@ -137,9 +148,10 @@ def read_contours(roi: Header, notes: Notes) -> list[Contour]:
             left_out += 1
             continue
         points = np.asarray(numbers, dtype=np.float64).reshape(-1, 3)
-        if any(np.array_equal(points, one.points_mm) for one in contours):
+        if points.tobytes() in seen:
             doubled += 1
             continue
+        seen.add(points.tobytes())
         contours.append(Contour(points_mm=points, is_xor=kind.endswith("XOR")))
     if left_out:
         notes.add(

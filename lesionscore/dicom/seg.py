@@ -20,6 +20,9 @@ from lesionscore.dicom.sources import Source
 from lesionscore.errors import DicomError, MaskError
 from lesionscore.volumes.grid import Grid
 
+MOST_PLANES, MOST_VOXELS = 10_000, 400_000_000
+BACKGROUND = 0
+"""Value of a label map's background, which label maps list among their segments."""
 PLANE_FRACTION = 0.05
 """Planes this share of their spacing off an even stack are still even."""
 
@@ -62,6 +65,7 @@ def read_segment(
         int(item.integer(tags.SEGMENT_NUMBER) or 0): item.text(tags.SEGMENT_LABEL) or ""
         for item in header.items(tags.SEGMENT_SEQUENCE)
     }
+    segments.pop(BACKGROUND, None)
     try:
         frames = read_slices(source)
     except DicomError as exc:
@@ -179,8 +183,6 @@ def stack_planes(own: Sequence[Slice], planes: Sequence[Array]) -> tuple[Array, 
     spacing = plane_spacing_mm(along, first)
     lowest = int(along.argmin())
     index = np.rint((along - along[lowest]) / spacing).astype(int)
-    if int(index.max()) > 100_000:
-        raise MaskError("the frames lie too far apart for a mask")
     low = own[lowest]
     assert low.position_mm is not None
     row = np.asarray(first.orientation[:3]) / np.linalg.norm(first.orientation[:3])
@@ -208,6 +210,8 @@ def trimmed(planes: Sequence[Array], index: npt.NDArray[np.int_]) -> tuple[int, 
     high = np.max([boxes[n].max(axis=0) for n in full], axis=0) + 1
     first, last = int(index[full].min()), int(index[full].max())
     shape = (last - first + 1, int(high[0] - low[0]), int(high[1] - low[1]))
+    if shape[0] > MOST_PLANES or int(np.prod(shape, dtype=np.int64)) > MOST_VOXELS:
+        raise MaskError(f"the frames of the segment lie too far apart: {shape[0]} planes")
     values = np.zeros(shape, planes[0].dtype)
     for n in full:
         block = planes[n][low[0] : high[0], low[1] : high[1]]

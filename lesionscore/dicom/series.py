@@ -14,7 +14,7 @@ from lesionscore.dicom.classify import Kind
 from lesionscore.dicom.find import FoundSeries, SeriesSummary, find_all, scanner_name
 from lesionscore.dicom.header import ScanInfo
 from lesionscore.dicom.policy import DEFAULT_POLICY, Notes, SuvPolicy
-from lesionscore.dicom.rescale import hounsfield, suv_values
+from lesionscore.dicom.rescale import check_hounsfield, check_suv, hounsfield, suv_values
 from lesionscore.dicom.slices import Slice
 from lesionscore.dicom.suv import SuvResult, compute_suv
 from lesionscore.dicom.times import acquisition_start
@@ -77,10 +77,11 @@ def read_ct(path: Path, *, series: str | None = None) -> CtScan:
     assert stack is not None
     notes = Notes()
     array = hounsfield(stack.slices, notes)
+    check_hounsfield(array, notes)
     return CtScan(
         volume=Volume(array=array, grid=stack.grid, quantity=Quantity.HU),
         info=scan_info(chosen, why),
-        findings=(*findings, *chosen.summary.findings, *notes.findings),
+        findings=once(*findings, *chosen.summary.findings, *notes.findings),
         passed_over=tuple(one.summary for one in found if one is not chosen),
     )
 
@@ -129,14 +130,19 @@ def read_pet(
     suv = compute_suv(stack.slices, policy, tracer)
     notes = Notes(policy=policy)
     array = suv_values(stack.slices, suv.factors, notes)
-    known = [finding for finding in chosen.summary.findings if finding not in suv.findings]
+    check_suv(array, notes)
     return PetScan(
         volume=Volume(array=array, grid=stack.grid, quantity=Quantity.SUVBW),
         info=scan_info(chosen, why, suv),
         suv=suv,
-        findings=(*findings, *known, *suv.findings, *notes.findings),
+        findings=once(*findings, *chosen.summary.findings, *suv.findings, *notes.findings),
         passed_over=tuple(one.summary for one in found if one is not chosen),
     )
+
+
+def once(*findings: Finding) -> tuple[Finding, ...]:
+    """Give each finding once, in the order of its first appearance."""
+    return tuple(dict.fromkeys(findings))
 
 
 def _plain_pet(path: Path, policy: SuvPolicy, pet_unit: str | None) -> PetScan:

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import os
-import threading
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lesionscore.dicom.parse import (
-    DEFLATE_LIMIT,
-    NeedMoreError,
-    ParsedFile,
-    looks_like_dicom,
-    parse,
-)
+from lesionscore.dicom.archive import ZipEntry, list_entries, read_entry
+from lesionscore.dicom.parse import NeedMoreError, ParsedFile, looks_like_dicom, parse
 from lesionscore.errors import DicomError
 
 FIRST_BYTES = 16_384  # holds the whole header of nearly every single-frame file
-ZIP_RATIO = 200  # a member that inflates further than this is refused as a bomb
-_zip_lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One file, or one member of a zip archive.
 
@@ -31,24 +22,27 @@ class Source:
     ----------
     path : Path
         The file, or the archive.
-    member : str
-        Name within the archive; empty for a plain file.
+    entry : ZipEntry or None
+        The member of the archive; None for a plain file.
     """
 
     path: Path
-    member: str = ""
+    entry: ZipEntry | None = None
 
     @property
     def name(self) -> str:
         """What a person is shown: the file's own name."""
-        return Path(self.member).name if self.member else self.path.name
+        return self.path.name if self.entry is None else Path(self.entry.name).name
 
     @property
-    def folder(self) -> str:
+    def folder(self) -> Path:
         """The folder, or the archive and the folder within it."""
-        if self.member:
-            return str(self.path / Path(self.member).parent)
-        return str(self.path.parent)
+        return self.whole_path.parent
+
+    @property
+    def whole_path(self) -> Path:
+        """The file's path; within an archive, the archive's path and the member's behind it."""
+        return self.path if self.entry is None else self.path / self.entry.name
 
     def size(self) -> int:
         """Bytes of the file, uncompressed.
@@ -58,13 +52,12 @@ class Source:
         DicomError
             If it cannot be read.
         """
+        if self.entry is not None:
+            return self.entry.size
         try:
-            if not self.member:
-                return self.path.stat().st_size
-            with _zip_lock, zipfile.ZipFile(self.path) as archive:
-                return archive.getinfo(self.member).file_size
-        except (OSError, zipfile.BadZipFile, KeyError) as exc:
-            raise DicomError(f"{self.name}: cannot be read ({exc})") from exc
+            return self.path.stat().st_size
+        except OSError as exc:
+            raise DicomError(f"{self.name}: cannot be read ({exc.strerror})") from exc
 
     def read(self, count: int | None = None) -> bytes:
         """Read the first `count` bytes, or all of them.
@@ -72,32 +65,15 @@ class Source:
         Raises
         ------
         DicomError
-            If it cannot be read, or is a zip bomb.
+            If it cannot be read.
         """
+        if self.entry is not None:
+            return read_entry(self.path, self.entry, count)
         try:
-            if self.member:
-                return self._read_member(count)
             with self.path.open("rb", buffering=0) as file:
                 return file.read(-1 if count is None else count) or b""
-        except (OSError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError) as exc:
-            raise DicomError(f"{self.name}: cannot be read ({exc})") from exc
-        except (NotImplementedError, ValueError) as exc:
-            raise DicomError(f"{self.name}: cannot be unpacked ({exc})") from exc
-
-    def _read_member(self, count: int | None) -> bytes:
-        """Bytes of an archive's member, checked against what they were packed into."""
-        import zlib
-
-        with _zip_lock, zipfile.ZipFile(self.path) as archive:
-            info = archive.getinfo(self.member)
-            limit = max(DEFLATE_LIMIT, ZIP_RATIO * max(info.compress_size, 1))
-            if info.file_size > limit:
-                raise DicomError(f"{self.name}: unpacks to more than {limit} bytes; not unpacked")
-            try:
-                with archive.open(info) as file:
-                    return file.read(info.file_size if count is None else count)
-            except zlib.error as exc:
-                raise DicomError(f"{self.name}: the archive is damaged ({exc})") from exc
+        except OSError as exc:
+            raise DicomError(f"{self.name}: cannot be read ({exc.strerror})") from exc
 
 
 def read_header(source: Source) -> ParsedFile:
@@ -109,13 +85,11 @@ def read_header(source: Source) -> ParsedFile:
         If it is no DICOM, or damaged before its pixels.
     """
     count = FIRST_BYTES
-    size: int | None = None
     while True:
         data = source.read(count)
         complete = len(data) < count
         if not complete:
-            size = source.size() if size is None else size
-            complete = len(data) >= size
+            complete = len(data) >= source.size()
         try:
             return parse(data, complete=complete)
         except NeedMoreError:
@@ -155,18 +129,12 @@ def list_sources(path: Path) -> Iterator[Source]:
 
 def _file_or_members(path: Path) -> Iterator[Source]:
     """Give the file itself, or what a zip archive holds."""
-    if not _is_zip(path):
+    entries = list_entries(path) if _is_zip(path) else None
+    if entries is None:
         yield Source(path)
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-    except (OSError, zipfile.BadZipFile, ValueError):
-        yield Source(path)
-        return
-    for name in names:
-        if not name.startswith("__MACOSX/"):
-            yield Source(path, name)
+    for entry in entries:
+        yield Source(path, entry)
 
 
 def _is_zip(path: Path) -> bool:

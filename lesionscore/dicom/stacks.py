@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 
 from lesionscore.dicom import tags
+from lesionscore.dicom.classify import MEASURED, kind_of
+from lesionscore.dicom.decode import compression_fault
 from lesionscore.dicom.geometry import SAME_PLACE_MM, build_stack, names, signature, steps_mm
 from lesionscore.dicom.pixels import digest
 from lesionscore.dicom.slices import Slice
@@ -21,6 +23,8 @@ from lesionscore.errors import DicomError, Finding, Severity
 
 SMALLEST_STACK = 3
 """Fewer slices than this are taken for a scout, never for half of a scan."""
+MOST_STACKS = 32
+"""A series that falls into more kinds of slices than this is not taken apart."""
 BED_GAP_SLICES = 5
 """Stacks farther apart than this many slices are two beds; nearer, slices are missing."""
 
@@ -51,12 +55,6 @@ class Part:
     findings: tuple[Finding, ...] = ()
 
 
-def is_localizer(one: Slice) -> bool:
-    """Tell a scout by its image type."""
-    kinds = one.header.codes(tags.IMAGE_TYPE) + one.header.codes(tags.FRAME_TYPE)
-    return any(kind in ("LOCALIZER", "SCOUT", "TOPOGRAM") for kind in kinds)
-
-
 def separate(slices: Sequence[Slice]) -> list[Part]:
     """Sort the slices of one Series UID into the stacks that they are.
 
@@ -71,11 +69,13 @@ def separate(slices: Sequence[Slice]) -> list[Part]:
         At least one. A part that is no regular volume is left as it is, for `build_stack` to
         refuse with the slices named.
     """
-    scouts = [one for one in slices if is_localizer(one)]
-    rest = [one for one in slices if not is_localizer(one)]
-    parts = [Part(slices=tuple(group)) for group in _by(scouts, signature)]
-    for group in _by(rest, _usable):
-        parts.extend(_by_signature(group))
+    parts: list[Part] = []
+    for group in _by(slices, kind_of):
+        if kind_of(group[0]) not in MEASURED or not all(_is_placed(one) for one in group):
+            parts.append(Part(slices=tuple(group)))
+            continue
+        for copy in lossy_apart(group):
+            parts.extend(_by_signature(copy))
     if len(parts) > 1:
         note = Finding(
             code="series_split",
@@ -86,6 +86,20 @@ def separate(slices: Sequence[Slice]) -> list[Part]:
     return parts
 
 
+def lossy_apart(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Take lossy copies of slices away from the lossless ones that lie in the same places."""
+    lossless: list[Slice] = []
+    lossy: list[Slice] = []
+    for one in slices:
+        (lossless if compression_fault(one) is None else lossy).append(one)
+    if not lossless or not lossy:
+        return [list(slices)]
+    places = {tuple(round(n, 2) for n in one.position_mm or ()) for one in lossless}
+    if all(tuple(round(n, 2) for n in one.position_mm or ()) in places for one in lossy):
+        return [lossless, lossy]
+    return [list(slices)]
+
+
 def _by(slices: Sequence[Slice], key: Key) -> list[list[Slice]]:
     """Group slices by a key, in the order of first appearance."""
     groups: dict[Hashable, list[Slice]] = {}
@@ -94,7 +108,7 @@ def _by(slices: Sequence[Slice], key: Key) -> list[list[Slice]]:
     return list(groups.values())
 
 
-def _usable(one: Slice) -> bool:
+def _is_placed(one: Slice) -> bool:
     """Whether a slice says where it lies at all."""
     return one.position_mm is not None and one.orientation is not None
 
@@ -102,6 +116,8 @@ def _usable(one: Slice) -> bool:
 def _by_signature(slices: Sequence[Slice]) -> list[Part]:
     """Separate stacks of different size, spacing, orientation or frame of reference."""
     groups = _by(slices, signature)
+    if len(groups) > MOST_STACKS:
+        return [Part(slices=tuple(slices))]
     if len(groups) > 1 and not all(
         _independent(a, b) for n, a in enumerate(groups) for b in groups[n + 1 :]
     ):
@@ -159,19 +175,29 @@ def _overlap(a: Sequence[Slice], b: Sequence[Slice]) -> bool:
 
 def _by_place(slices: Sequence[Slice]) -> list[Part]:
     """Drop identical duplicates, then separate time points and beds."""
+    if _is_regular(slices):
+        return [Part(slices=tuple(slices))]
+    parts = _by_keys(slices, ())
+    if parts:
+        return parts
     kept, findings = drop_duplicates(slices)
     if _is_regular(kept):
         return [Part(slices=tuple(kept), findings=findings)]
+    return _by_keys(kept, findings) or [Part(slices=tuple(kept), findings=findings)]
+
+
+def _by_keys(slices: Sequence[Slice], findings: tuple[Finding, ...]) -> list[Part]:
+    """Separate slices by the first attribute that makes whole stacks of them; [] if none does."""
     for what, key in SPLIT_KEYS:
-        groups = _by(kept, key)
-        if 1 < len(groups) <= len(kept) // SMALLEST_STACK and _stand_alone(groups):
+        groups = _by(slices, key)
+        if 1 < len(groups) <= len(slices) // SMALLEST_STACK and _stand_alone(groups):
             note = Finding(
-                code="stacks_by_" + what.replace(" ", "_"),
+                code="stacks_told_apart",
                 message=f"{len(groups)} stacks in one series, told apart by {what}",
                 severity=Severity.INFO,
             )
             return [Part(slices=tuple(group), findings=(*findings, note)) for group in groups]
-    return [Part(slices=tuple(kept), findings=findings)]
+    return []
 
 
 def _stand_alone(groups: Sequence[Sequence[Slice]]) -> bool:
@@ -199,7 +225,7 @@ def drop_duplicates(slices: Sequence[Slice]) -> tuple[list[Slice], tuple[Finding
     findings : tuple of Finding
         Names of what was dropped; empty if nothing was.
     """
-    ordered = sorted(slices, key=lambda s: (s.along_mm, s.source, s.frame))
+    ordered = sorted(slices, key=lambda s: (s.along_mm, s.source.whole_path, s.frame))
     if len(ordered) < 2 or (np.abs(steps_mm(ordered)) >= SAME_PLACE_MM).all():
         return list(slices), ()
     kept: list[Slice] = []

@@ -22,7 +22,8 @@ from lesionscore.dicom.header import Header
 from lesionscore.dicom.injection import injected_at
 from lesionscore.dicom.policy import DEFAULT_POLICY, Notes, SuvPolicy
 from lesionscore.dicom.slices import Slice
-from lesionscore.dicom.times import UNDATED, acquisition_start
+from lesionscore.dicom.times import UNDATED
+from lesionscore.dicom.timing import SeriesTimes
 from lesionscore.dicom.tracer import check_tracer
 from lesionscore.errors import Finding, SuvError
 
@@ -96,17 +97,16 @@ def compute_suv(
     notes = Notes(policy=policy)
     headers = [one.header for one in slices]
     check_corrections(headers[0], notes)
-    starts = [acquisition_start(header, undated=True) for header in headers]
-    earliest = min((start for start in starts if start is not None), default=None)
+    series = SeriesTimes.from_headers(headers)
     factors: list[SliceFactor] = []
     known: dict[tuple[object, ...], SliceFactor] = {}
     for header in headers:
         key = _suv_key(header)
         if key not in known:
-            known[key] = slice_factor(header, earliest, notes)
+            known[key] = slice_factor(header, series, notes)
         factors.append(known[key])
     first = factors[0]
-    uptake = uptake_min(headers[0], earliest, notes)
+    uptake = uptake_min(headers[0], series.earliest, notes)
     injected = _radiopharmaceutical(headers[0])
     named = check_tracer(injected, tracer, notes)
     return SuvResult(

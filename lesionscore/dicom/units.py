@@ -32,6 +32,11 @@ UCUM_UNITS = {
 """Units (0054,1001), or the UCUM code of an enhanced PET (CID 85), as units and SUV type."""
 
 
+def _known(named: str) -> str | None:
+    """Give units and SUV type of a word for them; None if it is none that is read."""
+    return UCUM_UNITS.get(re.sub(r"\s", "", named))
+
+
 def units_of(header: Header) -> tuple[str, str]:
     """Units and SUV type of a PET, from (0054,1001), else from the rescale type of enhanced PET.
 
@@ -46,11 +51,11 @@ def units_of(header: Header) -> tuple[str, str]:
     if not named:
         source = "Rescale Type (0028,1054)"
         named = header.code(tags.RESCALE_TYPE)
-    if not named or named in ("US", "UNSPECIFIED"):
-        mapped = header.first_item(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE)
-        unit = mapped.first_item(tags.MEASUREMENT_UNITS_CODE_SEQUENCE).code(tags.CODE_VALUE)
-        named = unit or named
-    known = UCUM_UNITS.get(re.sub(r"\s", "", named))
+        if _known(named) is None:
+            mapped = header.first_item(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE)
+            unit = mapped.first_item(tags.MEASUREMENT_UNITS_CODE_SEQUENCE).code(tags.CODE_VALUE)
+            named = unit or named
+    known = _known(named)
     if known is None:
         raise SuvError(
             f"{source} is {named or 'missing'}; BQML, GML, CM2ML and Philips CNTS are accepted"

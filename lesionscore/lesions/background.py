@@ -30,6 +30,8 @@ USUAL_TEXTURE_HU = 45.0
 AIR_HU = -250.0
 METAL_HU = 2500.0
 LEAST_SPONGY_VOXELS = 60
+TEXTURE_SIGMA_MM = 0.5  # what is smoothed away is noise more than texture
+SMOOTHED_NOISE = 0.4  # share of a voxel's noise variance that this smoothing leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +51,8 @@ class BoneMap:
         lesion may be, and SD.
     inside : ndarray, shape (n_z, n_y, n_x), bool
         Within the bone's own continued outline.
+    lesion : ndarray, shape (n_z, n_y, n_x), bool
+        Voxels that the lesion may touch.
     normal_hu : float
         Typical level of spongy bone near the lesion.
     """
@@ -59,6 +63,7 @@ class BoneMap:
     expected_hu: Singles
     spread_hu: Singles
     inside: Flags
+    lesion: Flags
     normal_hu: float
 
 
@@ -83,7 +88,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
     spacing = patch.spacing_zyx_mm
     smooth = ndimage.gaussian_filter(values, [0.8 / step for step in spacing])
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
-    normal, width = _normal_level(smooth, away, lesion_hu)
+    normal, width = normal_level(smooth, away, lesion_hu)
     spongy = _spongy_voxels(values, smooth, away, normal, width, spacing)
     level, texture, shared = _continued(patch, spongy, normal)
     inside = _outline(smooth, lesion, normal, lesion_hu, spacing)
@@ -102,12 +107,28 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
         expected_hu=expected.astype(np.float32),
         spread_hu=spread.astype(np.float32),
         inside=inside,
+        lesion=lesion,
         normal_hu=normal,
     )
 
 
-def _normal_level(smooth: Singles, away: Singles, lesion_hu: float) -> tuple[float, float]:
-    """Most common level of the surroundings that is not the lesion's, and its half width."""
+def normal_level(smooth: Singles, away: Singles, lesion_hu: float) -> tuple[float, float]:
+    """Most common level of the surroundings that is not the lesion's, and its half width, HU.
+
+    Parameters
+    ----------
+    smooth : ndarray, shape (n_z, n_y, n_x)
+        HU, smoothed.
+    away : ndarray, shape (n_z, n_y, n_x)
+        Distance from the lesion, mm; 0 or less inside.
+    lesion_hu : float
+        Level of the lesion.
+
+    Returns
+    -------
+    tuple of float
+        Level and half width of the peak.
+    """
     ring = (away > 0) & (away < NEAR_MM) & (smooth > AIR_HU) & (smooth < 700.0)
     ring &= np.abs(smooth - lesion_hu) > LEAST_CONTRAST_HU
     pool = smooth[ring].astype(np.float64)
@@ -187,3 +208,43 @@ def _outline(
     closed = ndimage.distance_transform_edt(grown, sampling=spacing) > CLOSING_MM
     core = tuple(slice(n, -n) for n in pad)
     return np.asarray(closed[core] | solid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SeenBone:
+    """Bone with its own texture where the scan shows it, continued where the lesion hides it.
+
+    Parameters
+    ----------
+    level_hu, spread_hu : ndarray, shape (n_z, n_y, n_x), float32
+        Most probable HU without noise, and SD.
+    """
+
+    level_hu: Singles
+    spread_hu: Singles
+
+
+def seen_bone(patch: Patch, bone: BoneMap) -> SeenBone:
+    """Take the texture that one scan shows as known for the others.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels that `bone` was estimated from.
+    bone : BoneMap
+        Expected bone, and which voxels the lesion may touch.
+
+    Returns
+    -------
+    SeenBone
+        Outside the lesion the voxel's own value, drawn towards what is expected there by as much
+        as noise explains (Wiener); under the lesion what is expected, with its whole SD.
+    """
+    smooth = ndimage.gaussian_filter(
+        patch.values_hu, [TEXTURE_SIGMA_MM / step for step in patch.spacing_zyx_mm]
+    )
+    texture2, noise2 = bone.spread_hu**2, SMOOTHED_NOISE * patch.noise.sd_hu**2
+    share = np.where(bone.lesion, 0.0, texture2 / (texture2 + noise2))
+    level = bone.expected_hu + share * (smooth - bone.expected_hu)
+    spread = np.sqrt(texture2 * (1.0 - share) + LEAST_TEXTURE_HU**2 * share)
+    return SeenBone(level_hu=level.astype(np.float32), spread_hu=spread.astype(np.float32))

@@ -6,26 +6,59 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.fit import Evidence, SurfaceFit, fit_surface
+from lesionscore.lesions.background import seen_bone
+from lesionscore.lesions.fit import Evidence, SurfaceFit, cost_without_lesion, fit_surface
 from lesionscore.lesions.patch import Patch, make_patch
-from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
+from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
+from lesionscore.lesions.rim import (
+    ExpectedBone,
+    carried_flags,
+    scanner_drift_hu,
+    visit_edge,
+)
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.segment import (
     INCLUSION,
     NOT_COVERED,
     NOT_IN_BONE,
     SEED,
+    SHARPENING,
+    SHARPENING_SD,
     InclusionLesion,
     free_smoothness,
 )
+from lesionscore.lesions.shape import Smoothness
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.surface import Surface
 from lesionscore.registration.transform import RigidTransform
 from lesionscore.volumes import Volume
 
-STARTS = (1.0, 0.8, 0.6, 0.42)
+Singles = npt.NDArray[np.float32]
+SCALES = (1.0, 0.85, 0.7, 0.55, 0.4)
+"""Sizes of the inclusion's shape that are tried first."""
+TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
+TIGHT_STEPS = 4
+FREED = 2
+FREEDOM = 0.6
+"""Of the freedom of a first segmentation: the shape is known from inclusion."""
+DENSEST_SHARE = 0.8
+LEAST_RISE_HU = 60.0
+SURROUNDINGS_MM = 14.0
+EXTRA_SD_SHARE = 0.7
+"""Share of the alignment's error that an unknown bone map passes on to a diameter."""
+COMPLETE_PRIOR_ODDS = 20.0
+"""Complete healing is rare: this many to one against it before the scan is looked at."""
+PLACEMENT_MM = 0.15
+"""Error of an alignment that no estimate goes below."""
+LESION_SD_HU = 15.0
+FIELD_SD_HU = 15.0
+RIM_HU = (0.0, 150.0)
+"""A rim may have become sclerotic since inclusion: both are tried."""
+RIM_SD_HU = 30.0
+BLUR_SD = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,73 +157,136 @@ def _read_visit(
     reach = float(
         np.linalg.norm(carried.vertices_mm - np.asarray(carried.centre_mm), axis=1).max()
     )
-    patch = make_patch(scan.ct, carried.centre_mm, reach + 10.0)
-    evidence = _evidence(inclusion, scan, patch)
-    best, nothing = _best_fit(carried, evidence)
+    patch = make_patch(scan.ct, carried.centre_mm, reach + SURROUNDINGS_MM)
+    expected = _expected(inclusion, scan, patch)
+    drift_hu = scanner_drift_hu(patch, carried, expected)
+    best, nothing = _best_fit(carried, _evidence(inclusion, patch, expected, drift_hu), inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    size = lesion_size(best.surface, best.draw(DRAWS, SEED))
+    extra_sd_mm = EXTRA_SD_SHARE * scan.registration_error_mm
+    size = lesion_size(best.surface, best.draw(DRAWS, SEED), extra_sd_mm=extra_sd_mm)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
-    odds = float(np.clip(best.misfit - nothing, -50.0, 50.0))
+    odds = float(np.clip(best.cost - nothing - np.log(COMPLETE_PRIOR_ODDS), -50.0, 50.0))
     gone = 1.0 / (1.0 + np.exp(-odds))
-    complete = remaining < rules.complete.remaining_percent or gone > 0.5
-    present = size.longest_diameter_mm >= limit
-    presence = (
-        Presence.ABSENT if complete else Presence.PRESENT if present else Presence.TOO_SMALL
+    complete = gone >= 0.5 or remaining < rules.complete.remaining_percent
+    presence = _presence(complete, size, limit)
+    current = None if complete else best.surface
+    edge = visit_edge(
+        patch,
+        carried,
+        current,
+        best.lesion_hu,
+        expected,
+        drift_hu,
+        inclusion.reading.edge,
+        rules.edge,
     )
     reading = replace(
         blank,
         status=ReadingStatus.EVALUABLE,
         presence=presence,
-        complete_probability=float(max(gone, 1.0 - min(1.0, remaining / 100.0)) if complete else gone),
+        complete_probability=max(gone, 0.5) if complete else gone,
         size=size if presence is Presence.PRESENT else None,
+        edge=edge,
         mean_hu=best.lesion_hu,
-        infill_percent=float(np.clip(100.0 - remaining, 0.0, 100.0)),
+        infill_percent=float(np.clip(100.0 - (0.0 if complete else remaining), 0.0, 100.0)),
         estimated_surface_fraction=float(
             (best.displacement_sd_mm() > 0.7 * best.basis.prior_sd_mm).mean()
         ),
-        centre_mm=best.surface.centre_mm if not complete else carried.centre_mm,
+        centre_mm=carried.centre_mm if complete else best.surface.centre_mm,
         measurable_limit_mm=limit,
     )
-    return reading, None if complete else best.surface
+    return reading, current
 
 
-def _evidence(inclusion: InclusionLesion, scan: AlignedScan, patch: Patch) -> Evidence:
-    """What the visit should show without the lesion: the inclusion's own bone, carried over."""
+def _presence(complete: bool, size: LesionSize, limit_mm: float) -> Presence:
+    """Say what is left."""
+    if complete:
+        return Presence.ABSENT
+    return Presence.PRESENT if size.longest_diameter_mm >= limit_mm else Presence.TOO_SMALL
+
+
+def _expected(inclusion: InclusionLesion, scan: AlignedScan, patch: Patch) -> ExpectedBone:
+    """The inclusion's own bone on the visit's voxels."""
+    seen = seen_bone(inclusion.patch, inclusion.bone)
     back = scan.visit_from_inclusion.inverse()
     at = np.moveaxis(inclusion.patch.grid.index_zyx(back.apply(patch.positions_mm())), -1, 0)
-    arguments = {"order": 1, "mode": "nearest"}
-    bone = ndimage.map_coordinates(inclusion.bone.best_hu, at, **arguments)
-    spread = ndimage.map_coordinates(inclusion.bone.best_sd_hu, at, **arguments)
-    slopes = np.gradient(inclusion.bone.best_hu, *inclusion.patch.spacing_zyx_mm)
+    slopes = np.gradient(seen.level_hu, *inclusion.patch.spacing_zyx_mm)
     steep = np.sqrt(sum(slope**2 for slope in slopes)).astype(np.float32)
-    slope = ndimage.map_coordinates(steep, at, **arguments)
-    error = max(scan.registration_error_mm, 0.15) / np.sqrt(3.0)
-    return Evidence(
-        patch=patch,
-        bone_hu=bone,
-        bone_sd_hu=np.sqrt(spread**2 + (slope * error) ** 2),
-        lesion_hu=inclusion.fit.lesion_hu,
-        lesion_sd_hu=20.0,
-        bone_offset_sd_hu=20.0,
-        correlation_volume=2.5,
+    error_mm = np.hypot(scan.registration_error_mm, PLACEMENT_MM) / np.sqrt(3.0)
+    spread = np.hypot(_carried(seen.spread_hu, at), _carried(steep, at) * error_mm)
+    return ExpectedBone(
+        level_hu=_carried(seen.level_hu, at),
+        spread_hu=spread.astype(np.float32),
+        is_bone=carried_flags(inclusion.bone.inside, at),
     )
 
 
-def _best_fit(carried: Surface, evidence: Evidence) -> tuple[SurfaceFit, float]:
-    """Best of several starts, and the misfit of having no lesion at all."""
+def _evidence(
+    inclusion: InclusionLesion, patch: Patch, expected: ExpectedBone, drift_hu: float
+) -> Evidence:
+    """What the visit says of the surface, given the inclusion's bone."""
+    return Evidence(
+        patch=patch,
+        bone_hu=expected.level_hu + np.float32(drift_hu),
+        bone_sd_hu=expected.spread_hu,
+        bone_shared=inclusion.bone.texture_shared,
+        noise=patch.noise,
+        lesion_hu=inclusion.fit.lesion_hu + drift_hu,
+        lesion_sd_hu=LESION_SD_HU,
+        field_sd_hu=FIELD_SD_HU,
+        rim_sd_hu=RIM_SD_HU,
+        blur_sd=BLUR_SD,
+        sharpening=SHARPENING,
+        sharpening_sd=SHARPENING_SD,
+    )
+
+
+def _carried(values: npt.NDArray[np.float32], at: npt.NDArray[np.float64]) -> Singles:
+    """Trilinear values at array indices, shape (3, ...)."""
+    return np.asarray(
+        ndimage.map_coordinates(values, at, order=1, mode="nearest"), dtype=np.float32
+    )
+
+
+def _best_fit(
+    carried: Surface, evidence: Evidence, inclusion: InclusionLesion
+) -> tuple[SurfaceFit, float]:
+    """Most probable of several surfaces, and the cost of having no lesion at all.
+
+    First the inclusion's shape at several sizes, nearly rigid; then the two most probable of
+    these are let free. Each step's freedom is paid for in `SurfaceFit.cost`.
+    """
     centre = np.asarray(carried.centre_mm)
-    best: SurfaceFit | None = None
-    for scale in STARTS:
+    fits = []
+    for scale in SCALES:
         start = Surface(
             vertices_mm=centre + scale * (carried.vertices_mm - centre), faces=carried.faces
         )
-        fit = fit_surface(start, evidence, free_smoothness(start.radius_mm), steps=8)
-        if best is None or fit.misfit < best.misfit:
-            best = fit
-    assert best is not None  # noqa: S101
-    values = evidence.patch.values_hu
-    residual = values - evidence.bone_hu
-    variance = evidence.patch.noise_hu**2 + evidence.bone_sd_hu**2
-    scaled = np.abs(residual) / np.sqrt(variance)
-    loss = np.where(scaled < 2.5, 0.5 * scaled**2, 2.5 * scaled - 3.125) + 0.5 * np.log(variance)
-    return best, float(loss.sum(dtype=np.float64)) / evidence.correlation_volume
+        fits += [
+            fit_surface(
+                start,
+                replace(evidence, rim_hu=rim_hu),
+                TIGHT,
+                steps=TIGHT_STEPS,
+                arena=carried,
+            )
+            for rim_hu in RIM_HU
+        ]
+    fits.sort(key=lambda fit: fit.cost)
+    for fit in fits[:FREED]:
+        smoothness = free_smoothness(fit.surface.radius_mm).scaled(FREEDOM)
+        fits.append(
+            fit_surface(
+                fit.surface,
+                replace(evidence, rim_hu=fit.rim_prior_hu),
+                smoothness,
+                arena=carried,
+            )
+        )
+    # a "lesion" as dense as bone is sclerosis where the lesion was
+    contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
+    highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
+    lytic = [fit for fit in fits if fit.lesion_hu <= highest]
+    dense = [fit.cost for fit in fits if fit.lesion_hu > highest]
+    nothing = min([cost_without_lesion(carried, evidence), *dense])
+    return min(lytic or fits, key=lambda fit: fit.cost), nothing

@@ -188,7 +188,7 @@ def _is_inside(corners: Floats, point: Floats) -> bool:
     return bool(abs(angle.sum()) > np.pi)  # half of one turn: 4 pi, and each angle is half
 
 
-@njit(cache=True)
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def _fill_band(corners: Floats, spacing: Floats, band_mm: float, distance: Floats) -> None:
     """Write the distance of every voxel that is nearer to a triangle than `band_mm`."""
     point = np.empty(3)
@@ -211,7 +211,7 @@ def _fill_band(corners: Floats, spacing: Floats, band_mm: float, distance: Float
                         distance[iz, iy, ix] = d
 
 
-@njit(cache=True)
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def _nearest_squared(corners: Floats, point: Floats) -> float:
     """Squared distance of a point from the nearest triangle."""
     best = np.inf
@@ -220,43 +220,43 @@ def _nearest_squared(corners: Floats, point: Floats) -> float:
     return best
 
 
-@njit(cache=True)
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def _dot(u: Floats, v: Floats) -> float:
     """Scalar product."""
     return float(u[0] * v[0] + u[1] * v[1] + u[2] * v[2])
 
 
-@njit(cache=True)
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def _squared_distance(triangle: Floats, p: Floats) -> float:
     """Squared distance of a point from a triangle, by the Voronoi regions of its parts."""
     a, b, c = triangle[0], triangle[1], triangle[2]
     ab, ac, ap = b - a, c - a, p - a
     d1, d2 = _dot(ab, ap), _dot(ac, ap)
     if d1 <= 0 and d2 <= 0:
-        return _dot(ap, ap)
+        return float(_dot(ap, ap))
     bp = p - b
     d3, d4 = _dot(ab, bp), _dot(ac, bp)
     if d3 >= 0 and d4 <= d3:
-        return _dot(bp, bp)
+        return float(_dot(bp, bp))
     cp = p - c
     d5, d6 = _dot(ab, cp), _dot(ac, cp)
     if d6 >= 0 and d5 <= d6:
-        return _dot(cp, cp)
+        return float(_dot(cp, cp))
     vc = d1 * d4 - d3 * d2
     if vc <= 0 and d1 >= 0 and d3 <= 0 and d1 != d3:
         off = ap - ab * (d1 / (d1 - d3))
-        return _dot(off, off)
+        return float(_dot(off, off))
     vb = d5 * d2 - d1 * d6
     if vb <= 0 and d2 >= 0 and d6 <= 0 and d2 != d6:
         off = ap - ac * (d2 / (d2 - d6))
-        return _dot(off, off)
+        return float(_dot(off, off))
     va = d3 * d6 - d5 * d4
     along = (d4 - d3) + (d5 - d6)
     if va <= 0 and d4 >= d3 and d5 >= d6 and along != 0:
         off = bp - (c - b) * ((d4 - d3) / along)
-        return _dot(off, off)
+        return float(_dot(off, off))
     total = va + vb + vc
     if total == 0:  # corners on one line, and no edge took the point
-        return min(_dot(ap, ap), _dot(bp, bp), _dot(cp, cp))
+        return float(min(_dot(ap, ap), _dot(bp, bp), _dot(cp, cp)))
     off = ap - ab * (vb / total) - ac * (vc / total)
-    return _dot(off, off)
+    return float(_dot(off, off))

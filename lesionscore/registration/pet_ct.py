@@ -206,7 +206,7 @@ def _compare(
     weight[(away <= radius_mm + LESION_MARGIN_MM) | (away > window_mm)] = 0.0
     weight[~ct.grid.contains(positions) | ~np.isfinite(values)] = 0.0
     margin = np.ceil(SEARCH_MM / spacing).astype(int)
-    bone = _bone_fraction(near_ct, near_pet.grid, margin)
+    bone, covered = _bone_fraction(near_ct, near_pet.grid, margin)
     here = bone[tuple(slice(m, m + n) for m, n in zip(margin, values.shape, strict=True))]
     is_bone = (here > 0.5) & (weight > 0)
     ordinary = float(np.median(values[is_bone])) if is_bone.any() else 0.0
@@ -216,7 +216,7 @@ def _compare(
     weight[_near(values > HOT * ordinary, PET_FWHM_MM, spacing)] = 0.0
     clipped = np.clip(np.nan_to_num(values), 0.0, CLIP * ordinary) / ordinary
     part = _octants(positions - np.asarray(centre_mm))
-    scores = ShiftScores.from_images(clipped, weight, part, bone)
+    scores = ShiftScores.from_images(clipped, weight, part, bone, covered)
     return _Comparison(scores=scores, grid=near_pet.grid)
 
 
@@ -240,8 +240,13 @@ def _binned(volume: Volume, spacing_mm: float) -> Volume:
     return Volume(array=array, grid=grid, quantity=volume.quantity)
 
 
-def _bone_fraction(near_ct: Volume, lattice: Grid, margin_zyx: npt.NDArray[np.int_]) -> Floats:
-    """Bone of the CT, 0 to 1, blurred as the PET, on the PET's lattice `margin_zyx` beyond it."""
+def _bone_fraction(
+    near_ct: Volume, lattice: Grid, margin_zyx: npt.NDArray[np.int_]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Bone of the CT, 0 to 1, blurred as the PET, on the PET's lattice `margin_zyx` beyond it.
+
+    The second array says where the CT reaches.
+    """
     low, high = BONE_HU
     bone = (np.clip(near_ct.array, low, high) - low).astype(np.float32) / np.float32(high - low)
     coarse = _binned(Volume(array=bone, grid=near_ct.grid, quantity=near_ct.quantity), CT_BIN_MM)
@@ -249,10 +254,10 @@ def _bone_fraction(near_ct: Volume, lattice: Grid, margin_zyx: npt.NDArray[np.in
     blurred = ndimage.gaussian_filter(coarse.array, sigma, mode="nearest")
     shape = np.asarray(lattice.shape_zyx) + 2 * margin_zyx
     index = np.moveaxis(np.indices(tuple(shape.tolist())), 0, -1) - margin_zyx
-    where = coarse.grid.index_zyx(lattice.positions_mm(index))
-    return np.asarray(
-        ndimage.map_coordinates(blurred, np.moveaxis(where, -1, 0), order=1, mode="nearest")
-    )
+    positions = lattice.positions_mm(index)
+    where = np.moveaxis(coarse.grid.index_zyx(positions), -1, 0)
+    sampled = ndimage.map_coordinates(blurred, where, order=1, mode="nearest")
+    return np.asarray(sampled), near_ct.grid.contains(positions)
 
 
 def _near(

@@ -14,6 +14,10 @@ from scipy import fft
 
 Floats = npt.NDArray[np.float64]
 PARTS = 8
+LEAST_COVERED = 0.6
+"""Shifts that leave less than this share of the window on the image are not looked at."""
+_PAIRS = ((0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (1, 1))
+"""Which power of the window meets which power of the image in each row of the sums."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,22 +26,25 @@ class ShiftScores:
 
     Parameters
     ----------
-    window_sums : ndarray, shape (8, 3)
-        Per part of the window: sums of the weight, the weighted window and its square.
-    image_sums : ndarray, shape (8, 3, n_z, n_y, n_x)
-        Per part and shift: weighted sums of the image, its square, and its product with the
-        window. The middle of the last three axes is no shift.
+    sums : ndarray, shape (8, 6, n_z, n_y, n_x)
+        Per part of the window and shift, over what the image covers: weighted sums of one, the
+        window, its square, the image, its square, and their product. The middle of the last
+        three axes is no shift.
     score : ndarray, shape (n_z, n_y, n_x)
-        Correlation over the whole window.
+        Correlation over the whole window; -1 where the image covers too little of it.
     """
 
-    window_sums: Floats
-    image_sums: Floats
+    sums: Floats
     score: Floats
 
     @classmethod
     def from_images(
-        cls, window: Floats, weight: Floats, part: npt.NDArray[np.int_], image: Floats
+        cls,
+        window: Floats,
+        weight: Floats,
+        part: npt.NDArray[np.int_],
+        image: Floats,
+        covered: npt.NDArray[np.bool_] | None = None,
     ) -> ShiftScores:
         """Score every shift that keeps the window in the image.
 
@@ -49,25 +56,23 @@ class ShiftScores:
             Which of `PARTS` parts a voxel belongs to.
         image : ndarray, shape (n_z + 2 m_z, n_y + 2 m_y, n_x + 2 m_x)
             What is looked in: `m` voxels more on each side, so shifts run from -m to m.
+        covered : ndarray, shape of `image`, bool, optional
+            Where the image is known; elsewhere a voxel of the window does not count.
         """
         shifts = tuple(i - w + 1 for i, w in zip(image.shape, window.shape, strict=True))
         size = tuple(fft.next_fast_len(n, real=True) for n in image.shape)
-        spectrum, spectrum_of_square = (fft.rfftn(a, size) for a in (image, image**2))
-        window_sums = np.zeros((PARTS, 3))
-        image_sums = np.zeros((PARTS, 3, *shifts))
+        known = np.ones(image.shape) if covered is None else covered.astype(np.float64)
+        images = [fft.rfftn(a, size) for a in (known, known * image, known * image**2)]
+        sums = np.zeros((PARTS, 6, *shifts))
         for k in range(PARTS):
             w = np.where(part == k, weight, 0.0)
             if not w.any():
                 continue
-            window_sums[k] = w.sum(), (w * window).sum(), (w * window**2).sum()
-            of_weight = np.conj(fft.rfftn(w, size))
-            of_product = np.conj(fft.rfftn(w * window, size))
-            inside = tuple(slice(0, n) for n in shifts)
-            image_sums[k, 0] = fft.irfftn(spectrum * of_weight, size)[inside]
-            image_sums[k, 1] = fft.irfftn(spectrum_of_square * of_weight, size)[inside]
-            image_sums[k, 2] = fft.irfftn(spectrum * of_product, size)[inside]
-        score = _correlation(window_sums.sum(axis=0), image_sums.sum(axis=0))
-        return cls(window_sums=window_sums, image_sums=image_sums, score=score)
+            windows = [np.conj(fft.rfftn(a, size)) for a in (w, w * window, w * window**2)]
+            for row, (of_window, of_image) in enumerate(_PAIRS):
+                product = fft.irfftn(windows[of_window] * images[of_image], size)
+                sums[k, row] = product[tuple(slice(0, n) for n in shifts)]
+        return cls(sums=sums, score=_correlation(sums.sum(axis=0)))
 
     @property
     def best(self) -> float:
@@ -91,24 +96,23 @@ class ShiftScores:
 
     def leave_one_out_zyx(self) -> Floats:
         """Best shifts, shape (n, 3), with one part of the window left out in turn."""
-        used = np.flatnonzero(self.window_sums[:, 0] > 0)
+        used = np.flatnonzero(self.sums[:, 0].max(axis=(1, 2, 3)) > 0)
         shifts = []
         for left_out in used:
             keep = used[used != left_out]
             if len(keep):
-                window, image = self.window_sums[keep], self.image_sums[keep]
-                shifts.append(_peak(_correlation(window.sum(axis=0), image.sum(axis=0))))
+                shifts.append(_peak(_correlation(self.sums[keep].sum(axis=0))))
         return np.asarray(shifts).reshape(-1, 3)
 
 
-def _correlation(window_sums: Floats, image_sums: Floats) -> Floats:
-    """Weighted correlation from sums; 0 where either side is flat."""
-    n, sum_w, square_w = window_sums
-    sum_i, square_i, product = image_sums
+def _correlation(sums: Floats) -> Floats:
+    """Weighted correlation from sums; 0 where either side is flat, -1 where little is covered."""
+    n, sum_w, square_w, sum_i, square_i, product = sums
     over = n * product - sum_w * sum_i
     spread = (n * square_w - sum_w**2) * (n * square_i - sum_i**2)
     floor = 1e-12 * max(float(np.max(spread)), np.finfo(float).tiny)
-    return np.asarray(np.where(spread > floor, over / np.sqrt(np.maximum(spread, floor)), 0.0))
+    score = np.where(spread > floor, over / np.sqrt(np.maximum(spread, floor)), 0.0)
+    return np.asarray(np.where(n >= LEAST_COVERED * float(n.max()), score, -1.0))
 
 
 def _peak(score: Floats) -> Floats:

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 _SCANS = {
+    "ct_not_done": "There is no CT at this visit.",
+    "ct_path_not_found": "The CT's path in the study table leads nowhere.",
+    "ct_series_refused": "The CT cannot be measured; the finding says why.",
     "missing": "No scan was made at this visit.",
     "no_ct": "There is no CT of this visit that could be used.",
     "no_ct_to_align": "There is no CT at this visit, so the place on the PET is not known.",
@@ -18,6 +21,9 @@ _SCANS = {
     "no_pet": "There is no PET at this visit.",
     "not_done": "No scan was made at this visit.",
     "path_not_found": "The path in the study table leads nowhere.",
+    "pet_not_done": "There is no PET at this visit.",
+    "pet_path_not_found": "The PET's path in the study table leads nowhere.",
+    "pet_series_refused": "The PET cannot be measured; the finding says why.",
     "patient_failed": "The evaluation of this patient stopped with an error.",
     "series_refused": "The series cannot be measured; the finding says why.",
 }
@@ -142,12 +148,15 @@ _MARKERS = {
 }
 
 _COMPARABILITY = {
-    "kernel_changed": "Another kernel than at inclusion.",
-    "kvp_changed": "Another tube voltage than at inclusion.",
-    "reconstruction_changed": "Another reconstruction than at inclusion.",
-    "scanner_changed": "Another scanner than at inclusion.",
-    "slice_thickness_changed": "Another slice thickness than at inclusion.",
-    "spacing_changed": "Another voxel size than at inclusion.",
+    "dose_differs": "Another injected dose than at inclusion.",
+    "kernel_differs": "Another kernel than at inclusion.",
+    "kvp_differs": "Another tube voltage than at inclusion.",
+    "reconstruction_differs": "Another reconstruction than at inclusion.",
+    "scanner_differs": "Another scanner than at inclusion.",
+    "slice_spacing_differs": "Another distance between slices than at inclusion.",
+    "slice_thickness_differs": "Another slice thickness than at inclusion.",
+    "tracer_differs": "Another tracer than at inclusion.",
+    "uptake_differs": "Another time between infusion and scan than at inclusion.",
 }
 
 EXPLANATIONS: Mapping[str, str] = MappingProxyType(
@@ -164,7 +173,8 @@ def meaning(code: str) -> str:
     Parameters
     ----------
     code : str
-        As in a table: ``metal``, ``CTX_below_limit`` (of the marker CTX), ``metal (2)``.
+        As in a table: ``metal``, ``degradation_below_limit`` (of one side of a ratio),
+        ``metal (2)``.
 
     Returns
     -------
@@ -173,8 +183,8 @@ def meaning(code: str) -> str:
 
     Examples
     --------
-    >>> meaning("CTX_below_limit")
-    "CTX: the value is below the assay's limit."
+    >>> meaning("degradation_below_limit")
+    "degradation: the value is below the assay's limit."
     >>> meaning("never_heard_of")
     ''
     """
@@ -184,7 +194,5 @@ def meaning(code: str) -> str:
     if code in EXPLANATIONS:
         return EXPLANATIONS[code]
     whose, separator, rest = code.partition("_")
-    if not separator or rest not in EXPLANATIONS:
-        return ""
-    sentence = EXPLANATIONS[rest]
-    return f"{whose}: {sentence[0].lower()}{sentence[1:]}"
+    sentence = meaning(rest) if separator else ""
+    return f"{whose}: {sentence[0].lower()}{sentence[1:]}" if sentence else ""

@@ -22,6 +22,7 @@ from lesionscore.reports.pictures import data_uri
 INK = "#1d2733"
 QUIET = "#5b6875"
 FAINT = "#dfe5ea"
+BAND_INK = "#7d8a96"
 SIZE_COLOUR = "#0b5cad"
 UPTAKE_COLOUR = "#b3261e"
 HEALED_COLOUR = "#1b7f4d"
@@ -208,11 +209,10 @@ def _draw_curve(axes: Any, curve: Curve) -> None:
     left, right = _reach(curve.points)
     if curve.band:
         axes.axhspan(*curve.band, color=FAINT, lw=0, zorder=0)
-        _label(axes, right, curve.band[1], curve.band_words, QUIET, "bottom")
     if curve.limit is not None:
         axes.axhspan(0, curve.limit, color=HEALED_COLOUR, alpha=0.08, lw=0, zorder=0)
         axes.axhline(curve.limit, color=HEALED_COLOUR, lw=1, ls=(0, (5, 3)), zorder=1)
-        _label(axes, right, curve.limit, curve.limit_words, HEALED_COLOUR, "top")
+    _explain_lines(axes, curve)
     _draw_points(axes, curve, curve.points)
     axes.set_xlim(left, right)
     for point in curve.points:
@@ -286,19 +286,12 @@ def _name_point(axes: Any, point: Point, text: str, colour: str, right: float) -
     )
 
 
-def _label(axes: Any, x: float, y: float, text: str, colour: str, place: str) -> None:
-    """Words at the right end of a line, just above or below it."""
-    shift = 2 if place == "bottom" else -2
-    axes.annotate(
-        text,
-        (x, y),
-        xytext=(-2, shift),
-        textcoords="offset points",
-        ha="right",
-        va=place,
-        fontsize=7.5,
-        color=colour,
-    )
+def _explain_lines(axes: Any, curve: Curve) -> None:
+    """Words for limit and band beside the title, where no point of a curve can lie."""
+    told = [f"- - {curve.limit_words}"] if curve.limit is not None else []
+    told += [f"■ {curve.band_words}"] if curve.band else []
+    colour = BAND_INK if curve.limit is None else HEALED_COLOUR
+    axes.set_title("   ".join(told), loc="right", fontsize=7.5, fontweight="normal", color=colour)
 
 
 def _time_axis(axes: Any, points: Sequence[Point]) -> None:

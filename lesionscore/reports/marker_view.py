@@ -15,7 +15,7 @@ from lesionscore.reports.figures import (
     fold_change_figure,
 )
 from lesionscore.reports.formats import short, signed
-from lesionscore.reports.lesion_view import time_points
+from lesionscore.reports.lesion_curves import time_points
 from lesionscore.reports.run_info import RunInfo
 from lesionscore.reports.tables import Row
 from lesionscore.reports.visits_view import VisitHeading

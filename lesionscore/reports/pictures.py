@@ -14,8 +14,8 @@ from PIL import Image
 
 from lesionscore.lesions.strip_planes import OUTSIDE_HU
 
-WINDOW_LEVEL_HU = 350.0
-WINDOW_WIDTH_HU = 1500.0
+WINDOW_LEVEL_HU = 300.0  # trabecular bone in the middle of the greys, cortex still below white
+WINDOW_WIDTH_HU = 1200.0
 DIFFERENCE_LIMIT_HU = 400.0
 LEVELS = 64  # colours of an overlay; number 0 is kept for "nothing here"
 PET_COLOURS = "hot"

@@ -98,7 +98,7 @@ class LesionPictures:
     @property
     def scale_words(self) -> str:
         """SUV of the brightest colour."""
-        return "" if self.scale_suv is None else f"{self.scale_suv:g}"
+        return "" if self.scale_suv is None else f"{self.scale_suv:g} or more"
 
 
 def lesion_pictures(

@@ -56,9 +56,8 @@ def waterfall_figure(bars: Sequence[Bar], limit_percent: float | None) -> str:
     """Best change of every lesion, from the largest growth to the largest reduction."""
     ordered = sorted(bars, key=lambda bar: (-bar.change_percent, bar.name))
     with figure_style():
-        figure = Figure(
-            figsize=(max(6.0, min(13.0, 0.3 * len(bars) + 2.5)), 3.6), layout="constrained"
-        )
+        width_in = 9.0 if 24 < len(bars) <= BAR_LABELS_UP_TO else 6.4
+        figure = Figure(figsize=(width_in, 3.6), layout="constrained")
         axes = figure.subplots()
         shown = [min(bar.change_percent, HIGHEST_SHOWN_PERCENT) for bar in ordered]
         colours = [HEALED_BY_COLOURS[bar.healed_by] for bar in ordered]
@@ -86,6 +85,7 @@ def waterfall_figure(bars: Sequence[Bar], limit_percent: float | None) -> str:
         else:
             axes.set_xticks([])
         axes.set_ylabel("best change of longest diameter, %")
+        axes.set_xlim(-0.8, len(ordered) - 0.2)
         axes.set_ylim(-105, 1.1 * max([20.0, *shown]))
         axes.grid(axis="y", color=FAINT, lw=0.6)
         axes.set_axisbelow(True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +11,6 @@ from lesionscore.errors import OutputError
 from lesionscore.reports.marker_view import MarkerOrder
 from lesionscore.reports.methods import method_sentences
 from lesionscore.reports.run_info import RunInfo, TableFinding, read_run
-from lesionscore.reports.scan_view import split_findings
 from lesionscore.reports.study_figures import (
     Bar,
     Trace,
@@ -20,6 +19,7 @@ from lesionscore.reports.study_figures import (
     spider_figure,
     waterfall_figure,
 )
+from lesionscore.reports.study_missing import MissingLine, missing_lines
 from lesionscore.reports.study_numbers import JsonTable, proportions, study_tables
 from lesionscore.reports.tables import Row, read_json, read_table
 from lesionscore.reports.verdicts import LIMBS
@@ -29,10 +29,9 @@ from lesionscore.reports.visits_view import (
     VisitHeading,
     visit_headings,
 )
-from lesionscore.reports.words import Doubt, explained, status_words
+from lesionscore.reports.words import status_words
 
 GONE_PERCENT = -100.0
-AFTER_OFF_PROTOCOL = frozenset({"after_off_protocol", "off_protocol"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +43,6 @@ class PatientLine:
     status: str
     reason: str
     healed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingLine:
-    """Something that is missing or could not be evaluated, and why."""
-
-    patient_id: str
-    visit_label: str
-    what: str
-    status: str
-    doubts: tuple[Doubt, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +102,7 @@ def study_view(out: Path) -> StudyView:
             f"{out}: no table of an evaluation; name a folder that `lesionscore evaluate -o` wrote"
         )
     visits = visit_headings(run, scans, (*lesions, *markers))
-    courses = tuple(_courses(lesions))
+    courses = tuple(_courses(_counting(lesions, patients)))
     bars = tuple(
         Bar(name=c.name, change_percent=min(y for _, y in c.trace[1:]), healed_by=c.healed_by)
         for c in courses
@@ -139,18 +127,26 @@ def study_view(out: Path) -> StudyView:
         markers=marker_figure(folds, months) if folds else "",
         marker_names=tuple(folds),
         tables=study_tables(study),
-        missing=tuple(_missing(run, scans, lesions, markers, visits)),
+        missing=tuple(missing_lines(run, scans, lesions, markers, visits)),
         findings=run.findings,
         methods=method_sentences(run),
     )
 
 
-def _courses(lesions: Sequence[Row]) -> Iterator[_Course]:
-    """Every lesion with at least one change, within the protocol's time."""
+def _counting(lesions: Sequence[Row], patients: Sequence[Row]) -> Iterator[Row]:
+    """Rows of ``lesions`` without the visits that do not count by the table ``patients``."""
+    by_id = {row.text("patient_id"): row for row in patients}
+    for row in lesions:
+        patient = by_id.get(row.text("patient_id"))
+        if patient is None or patient.yes(f"{row.text('visit')}_counts") is not False:
+            yield row
+
+
+def _courses(lesions: Iterable[Row]) -> Iterator[_Course]:
+    """Every lesion with at least one change."""
     of_lesion: dict[str, list[Row]] = {}
     for row in lesions:
-        if not AFTER_OFF_PROTOCOL & {*row.codes("flags"), *row.codes("reason")}:
-            of_lesion.setdefault(_name(row), []).append(row)
+        of_lesion.setdefault(_name(row), []).append(row)
     for name, rows in of_lesion.items():
         later = sorted(_changes(rows))
         if later:
@@ -246,50 +242,3 @@ def _healed_words(rows: Sequence[Row]) -> str:
     states = [row.text("healed") for row in rows]
     evaluable = sum(state in ("met", "not_met") for state in states)
     return f"{states.count('met')} of {evaluable}" if evaluable else "–"
-
-
-def _missing(
-    run: RunInfo,
-    scans: Sequence[Row],
-    lesions: Sequence[Row],
-    markers: Sequence[Row],
-    visits: Sequence[VisitHeading],
-) -> Iterator[MissingLine]:
-    """Patients that failed, scans, lesions on scans that could be read, markers: in that order."""
-    for patient_id, (status, reason) in sorted(run.patients.items()):
-        if reason:
-            yield MissingLine(
-                patient_id=patient_id,
-                visit_label="",
-                what="patient",
-                status=status_words(status),
-                doubts=split_findings(reason),
-            )
-    unread = {
-        (row.text("patient_id"), row.text("visit"))
-        for row in scans
-        if row.text("modality") == "CT" and row.text("status") != "evaluable"
-    }
-    wanted = [(row, row.text("modality"), "status") for row in scans]
-    wanted += [
-        (row, f"lesion {row.text('lesion_id')}", "ct_status")
-        for row in lesions
-        if (row.text("patient_id"), row.text("visit")) not in unread
-    ]
-    wanted += [(row, row.text("marker"), "status") for row in markers]
-    told: dict[tuple[str, int, str, tuple[Doubt, ...]], list[str]] = {}
-    place = {visit.visit: number for number, visit in enumerate(visits)}
-    for row, what, column in wanted:
-        status = row.text(column)
-        if status in ("missing", "not_evaluable"):
-            doubts = split_findings(row.text("reason")) or explained(row.codes("flags"))
-            number = place[row.text("visit")]
-            told.setdefault((row.text("patient_id"), number, status, doubts), []).append(what)
-    for (patient_id, number, status, doubts), whats in sorted(told.items(), key=lambda t: t[0][:2]):
-        yield MissingLine(
-            patient_id=patient_id,
-            visit_label=visits[number].label,
-            what=", ".join(whats),
-            status=status_words(status),
-            doubts=doubts,
-        )

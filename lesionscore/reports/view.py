@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscore.errors import OutputError
-from lesionscore.reports.formats import NOTHING, words
-from lesionscore.reports.lesion_view import LesionView, NumberLine, lesion_view
+from lesionscore.reports.formats import NOTHING, short, words
+from lesionscore.reports.lesion_numbers import NumberLine
+from lesionscore.reports.lesion_view import LesionView, lesion_view
 from lesionscore.reports.marker_view import MarkerView, marker_view
 from lesionscore.reports.methods import method_sentences
 from lesionscore.reports.run_info import RunInfo, read_run
@@ -224,7 +225,7 @@ def _summary(
     facts, by_visit = [], dict[str, dict[str, str]]()
     for column in rows[0].cells:
         visit = next((v.visit for v in visits if column.startswith(f"{v.visit}_")), None)
-        told = ", ".join(rows[0].codes(column)).replace("_", " ")
+        told = _summary_cell(rows[0], column)
         if column != "patient_id" and visit is None:
             facts.append((words(column), told or NOTHING))
         elif visit is not None:
@@ -239,3 +240,13 @@ def _summary(
         if any(cells.values())
     )
     return tuple(facts), tuple(lines)
+
+
+def _summary_cell(row: Row, column: str) -> str:
+    """Put a cell of ``patients`` into words: yes or no, a short number, or plain codes."""
+    yes, number, text = row.yes(column), row.number(column), row.text(column)
+    if yes is not None:
+        return "yes" if yes else "no"
+    if number is not None and "." in text:
+        return short(number)
+    return ", ".join(row.codes(column)).replace("_", " ")

@@ -13,7 +13,6 @@ from statistics import fmean, median
 
 import pandas as pd
 
-from lesionscore.protocol.analysis_rules import Multiplicity
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.scoring.change_statistics import (
     MixedChange,
@@ -22,7 +21,6 @@ from lesionscore.scoring.change_statistics import (
     paired_change,
 )
 from lesionscore.scoring.course import visit_timing
-from lesionscore.scoring.statistics import adjusted_p_values
 from lesionscore.scoring.verdict_table import numbers, off_protocol_days, require_columns, texts
 
 SUV_MAX = "suv_max"
@@ -66,37 +64,6 @@ class ChangeModel:
 
     endpoint: str
     mixed: MixedChange
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
-    """One test of no change, and what being one of several makes of it.
-
-    Parameters
-    ----------
-    family : str
-        ``secondary`` or ``exploratory``: tests that share one level.
-    endpoint, visit : str
-        What was tested.
-    p : float
-        Two-sided, Student's t on the ln ratio, one number a patient.
-    p_adjusted : float
-        By the family's rule; compare it with the level.
-    rule : str
-        How it was adjusted.
-    significant : bool
-        Whether the adjusted p value is at or below the level.
-    """
-
-    __test__ = False  # pytest must not collect it
-
-    family: str
-    endpoint: str
-    visit: str
-    p: float
-    p_adjusted: float
-    rule: str
-    significant: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,57 +189,6 @@ def marker_changes(
         estimates += some
         models += model
     return tuple(estimates), tuple(models)
-
-
-def tests_of_no_change(estimates: Sequence[ChangeAtVisit], protocol: Protocol) -> tuple[Test, ...]:
-    """Adjust the tests of the secondary and of the exploratory endpoints, each family by itself.
-
-    Parameters
-    ----------
-    estimates : sequence of ChangeAtVisit
-        In the order of a fixed sequence.
-    protocol : Protocol
-        The rules and the level.
-
-    Returns
-    -------
-    tuple of Test
-        Secondary: SUVmax, the formation markers and the composite ratio; exploratory: the single
-        ratios and the degradation markers. What could not be tested is left out.
-    """
-    secondary = {SUV_MAX, COMPOSITE, *protocol.markers.formation}
-    rules = {
-        "secondary": protocol.analysis.multiplicity_secondary,
-        "exploratory": protocol.analysis.multiplicity_exploratory,
-    }
-    tests: list[Test] = []
-    for family, rule in rules.items():
-        members = [
-            (one, one.paired.p_t)
-            for one in estimates
-            if (one.endpoint in secondary) == (family == "secondary") and one.paired.p_t is not None
-        ]
-        tests += _adjusted(family, members, rule, protocol.analysis.alpha)
-    return tuple(tests)
-
-
-def _adjusted(
-    family: str, members: Sequence[tuple[ChangeAtVisit, float]], rule: Multiplicity, alpha: float
-) -> list[Test]:
-    """Adjust one family."""
-    adjusted = adjusted_p_values([p for _, p in members], rule)
-    return [
-        Test(
-            family=family,
-            endpoint=one.endpoint,
-            visit=one.visit,
-            p=p,
-            p_adjusted=p_adjusted,
-            rule=rule.value,
-            significant=p_adjusted <= alpha,
-        )
-        for (one, p), p_adjusted in zip(members, adjusted, strict=True)
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,10 @@ from lesionscore.protocol.protocol import Protocol
 from lesionscore.scoring.change_rates import (
     ChangeAtVisit,
     ChangeModel,
-    Test,
     marker_changes,
-    tests_of_no_change,
     uptake_changes,
 )
+from lesionscore.scoring.change_tests import Test, tests_of_no_change
 from lesionscore.scoring.healing_rates import (
     HealingRate,
     LimbCount,

@@ -56,7 +56,9 @@ def hip_bone(build: Build, side: float) -> Bone:
     k = build.size
     at = _sided(side, k, build.rng(name))
     shape = Shape()
-    shape.ellipsoid(at((-4, 2, 4)), np.array((31, 37, 36)) * k)
+    shape.ellipsoid(at((-5, 3, 3)), np.array((31, 42, 38)) * k)
+    shape.ellipsoid(at((6, 28, 2)), np.array((17, 13, 26)) * k, blend=8.0)
+    shape.ellipsoid(at((-2, -27, 6)), np.array((15, 12, 20)) * k, blend=8.0)
     _wing(shape, at, k)
     shape.capsule(at((-8, 26, -14)), at((-20, 28, -62)), 15 * k, 13 * k, flat=1.1, blend=9.0)
     shape.ellipsoid(at((-22, 24, -66)), np.array((13, 16, 17)) * k, blend=7.0)
@@ -66,7 +68,7 @@ def hip_bone(build: Build, side: float) -> Bone:
     if build.sex == "F":
         shape.thicken(at((0, 0, 30)), 20.0, -0.1)
     shape.ellipsoid((0, 0, 0), (26.4 * k,) * 3, blend=2.5, cut=True)
-    shape.capsule((0, 0, 0), at((58, -14, -36)), 25.8 * k, 36 * k, blend=2.5, cut=True)
+    shape.capsule((0, 0, 0), at((64, -10, -30)), 25.4 * k, 29 * k, blend=2.5, cut=True)
     shape.warp(build.rng("hip_bones"), 0.9) if side > 0 else _mirrored_warp(shape, build)
     shape.thicken(at((0, 6, 40)), 25.0, 0.7)
     for p, amount in (((0, 0, 34), 200.0), ((-24, 46, 86), 60.0), ((20, 0, 90), -60.0)):

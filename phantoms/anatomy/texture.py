@@ -43,3 +43,24 @@ def trabecular_texture(build: Build) -> Floats32:
         part = fft.irfftn(spectrum * shape, s=white.shape)
         lattice += (share * part / part.std()).astype(np.float32)
     return np.asarray(lattice / lattice.std(), dtype=np.float32)
+
+
+def soft_pattern(build: Build) -> Floats32:
+    """Make a smooth lattice that the soft tissues are drawn from: muscle bundles, bowel, fat.
+
+    Parameters
+    ----------
+    build : Build
+        The patient.
+
+    Returns
+    -------
+    ndarray, shape (64, 64, 64), float32
+        Order z, y, x; mean 0, standard deviation 1, periodic, smooth over about 3 points.
+    """
+    white = build.rng("pattern").standard_normal((64,) * 3, dtype=np.float32)
+    f = fft.fftfreq(64).astype(np.float32)
+    fx = fft.rfftfreq(64).astype(np.float32)
+    f2 = f[:, None, None] ** 2 + f[None, :, None] ** 2 + fx[None, None, :] ** 2
+    smooth = fft.irfftn(fft.rfftn(white) * np.exp(-2 * np.pi**2 * f2 * 2.6**2), s=white.shape)
+    return np.asarray(smooth / smooth.std(), dtype=np.float32)

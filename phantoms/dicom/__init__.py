@@ -7,6 +7,7 @@ enumerations).
 """
 
 from phantoms.dicom.arrangement import Arrangement
+from phantoms.dicom.catalogue import FAULTS, AnyFault, fault_named
 from phantoms.dicom.companions import Companion, write_companion
 from phantoms.dicom.ct import AnyCtFault, expected_of_ct, write_ct_series
 from phantoms.dicom.ct_faults import CtFault, circle_outside
@@ -49,6 +50,7 @@ from phantoms.dicom.visit import WrittenVisit, write_visit
 from phantoms.dicom.written import WrittenSeries
 
 __all__ = [
+    "FAULTS",
     "GE_DISCOVERY",
     "HALF_LIFE_F18_S",
     "PET_DIALECTS",
@@ -57,6 +59,7 @@ __all__ = [
     "SIEMENS_BIOGRAPH",
     "UIH_UMI",
     "AnyCtFault",
+    "AnyFault",
     "AnyPetFault",
     "Arrangement",
     "Companion",
@@ -90,6 +93,7 @@ __all__ = [
     "circle_outside",
     "expected_of_ct",
     "expected_of_pet",
+    "fault_named",
     "strictest",
     "uid_from",
     "write_companion",

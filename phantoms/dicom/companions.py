@@ -11,7 +11,7 @@ import numpy as np
 
 from phantoms.dicom.arrangement import Arrangement
 from phantoms.dicom.ct import write_ct_series
-from phantoms.dicom.headers import CtHeader, PetHeader
+from phantoms.dicom.headers import CtHeader, PetHeader, Tracer
 from phantoms.dicom.pet import write_pet_series
 from phantoms.dicom.reports import write_dose_report, write_screenshot
 from phantoms.dicom.written import WrittenSeries
@@ -36,6 +36,8 @@ class Companion(StrEnum):
     """Coronal reformats of the CT."""
     NOT_CORRECTED = "not_corrected"
     """PET without attenuation correction."""
+    FDG = "fdg"
+    """A PET of another tracer."""
     PROJECTION = "projection"
     """Maximum intensity projections of the PET."""
     DOSE_REPORT = "dose_report"
@@ -157,6 +159,17 @@ def _not_corrected(folder: Path, pet: Image, header: PetHeader) -> WrittenSeries
     return write_pet_series(folder, fainter, header)
 
 
+def _fdg(folder: Path, pet: Image, header: PetHeader) -> WrittenSeries:
+    header = replace(
+        header,
+        series_number=header.series_number + 12,
+        series_description="PET WB AC",
+        tracer=Tracer.FDG,
+        uptake_min=63.0,
+    )
+    return write_pet_series(folder, pet, header)
+
+
 def _projection(folder: Path, pet: Image, header: PetHeader) -> WrittenSeries:
     """Project the PET from the front and two sides."""
     front = pet.array.max(axis=1)
@@ -183,5 +196,6 @@ _OF_CT: dict[Companion, Callable[[Path, Image, CtHeader], WrittenSeries]] = {
 }
 _OF_PET: dict[Companion, Callable[[Path, Image, PetHeader], WrittenSeries]] = {
     Companion.NOT_CORRECTED: _not_corrected,
+    Companion.FDG: _fdg,
     Companion.PROJECTION: _projection,
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from phantoms.dicom.arrangement import Arrangement, arranged, patient_position
-from phantoms.dicom.ct_faults import CtFault, change_ct_template
+from phantoms.dicom.ct_faults import CtFault, change_ct_template, circle_outside
 from phantoms.dicom.ct_images import CtEncoder, ct_template
 from phantoms.dicom.expected import Expected, Outcome
 from phantoms.dicom.file_faults import FileFault, apply_file_faults
@@ -63,6 +63,7 @@ def write_ct_series(
         return replace(written, files=files, expected=expected_of_ct(header, faults))
     template = ct_template(image, header)
     change_ct_template(template, faults)
+    _, rows, columns = image.array.shape
     plans = apply_series_faults(plan_slices(image), image, faults)
     encode = CtEncoder(image, header, faults)
     paths = write_images(folder, template, plans, encode, syntax=header.transfer_syntax)
@@ -72,6 +73,7 @@ def write_ct_series(
         series_uid=str(header.series_uid),
         image=image,
         expected=expected_of_ct(header, faults),
+        padded=circle_outside(rows, columns) if CtFault.PIXEL_PADDING in faults else None,
     )
 
 

@@ -22,26 +22,28 @@ class CtFault(Fault):
     """Outside the reconstructed circle the pixels hold Pixel Padding Value, which is no HU."""
     OVERLAY_IN_HIGH_BITS = "overlay_in_high_bits"
     """A drawing sits in bit 12 of pixels of 12 bits, as old scanners did it."""
+    TWO_KERNELS = "two_kernels"
+    """Convolution Kernel has two values, as newer scanners write it."""
     MISSING_RESCALE = "missing_rescale", Outcome.REFUSED, "rescale_missing"
     """No slope and intercept: nothing says how to get HU."""
     ZERO_SLOPE = "zero_slope", Outcome.REFUSED, "rescale_invalid"
     """A slope of 0."""
 
 
-def circle_outside(shape: tuple[int, int]) -> NDArray[np.bool_]:
+def circle_outside(rows: int, columns: int) -> NDArray[np.bool_]:
     """Pixels outside the circle that touches the image's borders.
 
     Parameters
     ----------
-    shape : tuple of int
-        Rows and columns.
+    rows, columns : int
+        Size of a slice.
 
     Returns
     -------
     ndarray, shape (n_y, n_x), bool
         True where a scanner reconstructs nothing.
     """
-    y, x = (np.linspace(-1.0, 1.0, size) for size in shape)
+    y, x = (np.linspace(-1.0, 1.0, size) for size in (rows, columns))
     return np.asarray(y[:, None] ** 2 + x[None, :] ** 2 > 1.0)
 
 
@@ -57,6 +59,8 @@ def change_ct_template(ds: Dataset, faults: Collection[str]) -> None:
     """
     if CtFault.PIXEL_PADDING in faults:
         ds.PixelPaddingValue = padding_value(signed=bool(ds.PixelRepresentation))
+    if CtFault.TWO_KERNELS in faults:
+        ds.ConvolutionKernel = [ds.ConvolutionKernel, "3"]
     if CtFault.MISSING_RESCALE in faults:
         del ds.RescaleSlope, ds.RescaleIntercept, ds.RescaleType
     if CtFault.ZERO_SLOPE in faults:
@@ -98,10 +102,9 @@ def change_ct_pixels(stored: PixelArray, faults: Collection[str]) -> PixelArray:
         Of the same type.
     """
     if CtFault.PIXEL_PADDING in faults:
-        rows, columns = stored.shape
         stored = stored.copy()
         value = padding_value(signed=stored.dtype == np.int16)
-        stored[circle_outside((rows, columns))] = value
+        stored[circle_outside(*stored.shape)] = value
     if CtFault.OVERLAY_IN_HIGH_BITS in faults:
         bits = stored.view(np.uint16) & np.uint16(0x0FFF)
         bits[: stored.shape[0] // 4, : stored.shape[1] // 4] |= np.uint16(1 << OVERLAY_BIT)

@@ -21,6 +21,7 @@ from phantoms.dicom.headers import (
     StartTags,
     SuvType,
     TimeConvention,
+    TransferSyntax,
 )
 from phantoms.dicom.people import Sex
 from phantoms.dicom.pet_expected import expected_of_pet
@@ -149,6 +150,14 @@ _PHILIPS = {
     "cnts_activity_only": _philips(
         PhilipsFactors.ACTIVITY_ONLY, "Counts with the activity factor alone."
     ),
+    "cnts_second_block": _philips(
+        PhilipsFactors.BOTH, "Counts with both factors in block 11.", decoy_private=True
+    ),
+    "cnts_unknown_vr": _philips(
+        PhilipsFactors.BOTH,
+        "Counts with both factors in implicit VR.",
+        transfer_syntax=TransferSyntax.IMPLICIT_LITTLE,
+    ),
     "cnts_neither": _philips(PhilipsFactors.NEITHER, "Counts and nothing to scale them by."),
     "cnts_activity_admin": _philips(
         PhilipsFactors.ACTIVITY_ONLY,
@@ -200,6 +209,17 @@ _TIMES = {
         REWRITTEN,
         scanner=GE_DISCOVERY,
         private_times=False,
+    ),
+    "rewritten_siemens_unknown_vr": _times(
+        "The private reference in implicit VR: a reader without its dictionary gets bytes.",
+        REWRITTEN,
+        transfer_syntax=TransferSyntax.IMPLICIT_LITTLE,
+    ),
+    "rewritten_siemens_second_block": _times(
+        "The private reference in block 11.", REWRITTEN, decoy_private=True
+    ),
+    "rewritten_ge_second_block": _times(
+        "The private DateTime in block 11.", REWRITTEN, scanner=GE_DISCOVERY, decoy_private=True
     ),
     "rewritten_philips": _times(
         "Series Time rewritten; Frame Reference Time tells.", REWRITTEN, scanner=PHILIPS_GEMINI

@@ -29,6 +29,8 @@ class FileFault(Fault):
     """Notes, a picture, an empty file and a file system's leftovers lie between them."""
     NO_PREAMBLE = "no_preamble"
     """Implicit little endian without preamble and file meta information."""
+    UNKNOWN_CHARACTER_SET = "unknown_character_set"
+    """Specific Character Set names none that exists; names then are unreadable, and unneeded."""
     TRUNCATED_PIXELS = "truncated_pixels", Outcome.REFUSED, "truncated_file"
     """One file ends in the middle of its pixels."""
     TRUNCATED_HEADER = "truncated_header", Outcome.REFUSED, "truncated_file"
@@ -64,6 +66,10 @@ def apply_file_faults(
     if FileFault.NO_PREAMBLE in faults:
         for path in paths:
             _strip_meta(path)
+    if FileFault.UNKNOWN_CHARACTER_SET in faults:
+        for path in paths:
+            content = path.read_bytes()
+            path.write_bytes(content.replace(b"ISO_IR 192", b"ISO_IR 999", 1))
     _break_one(paths, faults)
     if FileFault.SHUFFLED_NAMES in faults:
         paths = [_renamed(path, _scrambled(path) + path.suffix) for path in paths]
@@ -84,7 +90,8 @@ def _break_one(paths: list[Path], faults: Collection[str]) -> None:
     path = paths[len(paths) // 2]
     if FileFault.TRUNCATED_PIXELS in faults:
         content = path.read_bytes()
-        path.write_bytes(content[: len(content) - max(2, len(content) // 4)])
+        lost = min(len(pydicom.dcmread(path).PixelData) // 2, len(content) // 4)
+        path.write_bytes(content[:-lost])
     if FileFault.TRUNCATED_HEADER in faults:
         path.write_bytes(path.read_bytes()[:700])
     if FileFault.EMPTY_FILE in faults:

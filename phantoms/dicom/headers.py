@@ -266,6 +266,8 @@ class PetHeader(SeriesHeader):
     frame_reference: FrameReference = FrameReference.VENDOR
     private_times: bool = True
     """Whether GE and Siemens write their private decay reference."""
+    decoy_private: bool = False
+    """Another creator takes private block 10, so that the vendor's is 11."""
     start_tags: StartTags = StartTags.BOTH
     uptake_min: float = 45.0
     """From the injection's start to the first bed's."""

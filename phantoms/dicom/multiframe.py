@@ -73,6 +73,7 @@ def write_multiframe_pet(folder: Path, image: Image, header: PetHeader) -> Writt
         series_uid=str(header.series_uid),
         image=image,
         voxel_step=encode.largest_step,
+        suv_per_unit=encode.suv_per_unit,
     )
 
 

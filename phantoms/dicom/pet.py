@@ -81,6 +81,7 @@ def write_pet_series(
         image=image,
         expected=_expected(header, faults),
         voxel_step=encode.largest_step,
+        suv_per_unit=encode.suv_per_unit,
     )
 
 

@@ -7,7 +7,9 @@ import datetime as dt
 import math
 from collections.abc import Callable, Collection
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from phantoms.dicom.deidentify import deidentify
 from phantoms.dicom.headers import PetHeader, Tracer
@@ -146,6 +148,29 @@ def _wrong_decay_factor(ds: Dataset, header: PetHeader) -> None:
         ds.DecayFactor = decimal_string(raised)
 
 
+def _short_start(ds: Dataset, header: PetHeader) -> None:
+    """Write the start to the minute, as far as its elements are there."""
+    if header.administered.second or header.administered.microsecond:
+        raise ValueError("only an injection at a full minute can be written without seconds")
+    item = _injection(ds)
+    if "RadiopharmaceuticalStartTime" in item:
+        item.RadiopharmaceuticalStartTime = f"{header.administered:%H%M}"
+    if "RadiopharmaceuticalStartDateTime" in item:
+        item.RadiopharmaceuticalStartDateTime = f"{header.administered:%Y%m%d%H%M}"
+
+
+def _comma(ds: Dataset, header: PetHeader) -> None:
+    """Write the weight as bytes that pydicom would refuse to make."""
+    text = f"{header.visit.patient.weight_kg:.1f}".replace(".", ",").encode()
+    tag = Tag("PatientWeight")
+    text += b" " * (len(text) % 2)
+    ds[tag] = RawDataElement(tag, "DS", len(text), text, 0, False, True)
+
+
+def _no_series_time(ds: Dataset, _: PetHeader) -> None:
+    del ds.SeriesDate, ds.SeriesTime
+
+
 _TEMPLATE_CHANGES: dict[PetFault, Change] = {
     PetFault.MISSING_WEIGHT: _remove("PatientWeight"),
     PetFault.ZERO_WEIGHT: _set("PatientWeight", "0"),
@@ -169,6 +194,7 @@ _TEMPLATE_CHANGES: dict[PetFault, Change] = {
     PetFault.MISSING_START: _remove_from_injection(
         "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"
     ),
+    PetFault.SHORT_START: _short_start,
     PetFault.START_DATE_SHIFTED: lambda ds, _: _move_start(ds, days=1),
     PetFault.START_YEARS_OFF: lambda ds, _: _move_start(ds, days=-5113),
     PetFault.INJECTION_AFTER_SCAN: lambda ds, header: _move_start(
@@ -182,9 +208,12 @@ _TEMPLATE_CHANGES: dict[PetFault, Change] = {
     PetFault.MISSING_UNITS: _remove("Units"),
     PetFault.MISSING_FRAME_DURATION: _remove("ActualFrameDuration"),
     PetFault.MISSING_INJECTION: _remove("RadiopharmaceuticalInformationSequence"),
+    PetFault.EMPTY_INJECTION: _set("RadiopharmaceuticalInformationSequence", []),
+    PetFault.MISSING_SERIES_TIME: _no_series_time,
     PetFault.TWO_INJECTIONS: _two_injections,
 }
 _IMAGE_CHANGES: dict[PetFault, Change] = {
+    PetFault.WEIGHT_WITH_COMMA: _comma,
     PetFault.WRONG_DECAY_FACTOR: _wrong_decay_factor,
     PetFault.PRIVATE_DATE_SHIFTED: _shift_private_date,
     PetFault.PHILIPS_FACTORS_DISAGREE: _philips_suv_factor(1.15),

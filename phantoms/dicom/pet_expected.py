@@ -21,7 +21,17 @@ from phantoms.dicom.pet_faults import PetFault
 from phantoms.dicom.scanners import Vendor
 
 MEASURED = Expected()
-NEEDS_WEIGHT = {PetFault.MISSING_WEIGHT, PetFault.ZERO_WEIGHT, PetFault.WEIGHT_IN_GRAMS}
+NEEDS_WEIGHT = {
+    PetFault.MISSING_WEIGHT,
+    PetFault.ZERO_WEIGHT,
+    PetFault.WEIGHT_IN_GRAMS,
+    PetFault.WEIGHT_WITH_COMMA,
+}
+INJECTION_ITEM = {
+    PetFault.MISSING_INJECTION,
+    PetFault.EMPTY_INJECTION,
+    PetFault.TWO_INJECTIONS,
+}
 NEEDS_DOSE = {PetFault.DOSE_IN_MBQ, PetFault.MISSING_DOSE, PetFault.NEGATIVE_DOSE}
 NEEDS_TIMES = {
     PetFault.MISSING_HALF_LIFE,
@@ -113,7 +123,7 @@ def _of_fault(header: PetHeader, fault: PetFault) -> Expected:
         PhilipsFactors.BOTH,
         PhilipsFactors.SUV_ONLY,
     )
-    if fault in NEEDS_DOSE | NEEDS_TIMES | {PetFault.MISSING_INJECTION, PetFault.TWO_INJECTIONS}:
+    if fault in NEEDS_DOSE | NEEDS_TIMES | INJECTION_ITEM:
         if in_suv or (suv_factor and header.philips_factors is PhilipsFactors.SUV_ONLY):
             return MEASURED
         if suv_factor:

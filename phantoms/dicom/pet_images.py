@@ -157,6 +157,11 @@ class PetEncoder:
         self.times: list[SliceTimes] = [slice_times(bed, header) for bed in beds]
         self.dtype = np.dtype(np.int16 if header.scanner.vendor is Vendor.GE else np.uint16)
 
+    @property
+    def suv_per_unit(self) -> tuple[float, ...]:
+        """SUVbw of a rescaled value of 1, by slice of the array."""
+        return tuple(1.0 / stored_per_suv(times, self.header) for times in self.times)
+
     def __call__(self, plan: SlicePlan) -> tuple[PixelArray, Dataset]:
         """Encode one slice."""
         times = self.times[plan.index]

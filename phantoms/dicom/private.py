@@ -13,6 +13,7 @@ from phantoms.dicom.uids import decimal_string
 GE_CREATOR = "GEMS_PETD_01"
 SIEMENS_CREATOR = "SIEMENS MED PT"
 PHILIPS_CREATOR = "Philips PET Private Group"
+DECOY_CREATOR = "ARCHIVE GATEWAY 1.0"
 GE_SCAN_DATETIME = 0x0D
 GE_ADMIN_DATETIME = 0x3B
 SIEMENS_DECAY_CORRECTION_DATETIME = 0x22
@@ -36,6 +37,9 @@ def add_private_elements(own: Dataset, times: SliceTimes, header: PetHeader) -> 
         Vendor, units, and which of them to write.
     """
     vendor = header.scanner.vendor
+    if header.decoy_private:
+        for group in (0x0009, 0x0071, 0x7053):
+            _add_decoy(own, group)
     if header.private_times and vendor is Vendor.GE:
         block = own.private_block(0x0009, GE_CREATOR, create=True)
         scan = times.reference or header.scan_start
@@ -46,6 +50,15 @@ def add_private_elements(own: Dataset, times: SliceTimes, header: PetHeader) -> 
         block.add_new(SIEMENS_DECAY_CORRECTION_DATETIME, "DT", f"{times.reference:%Y%m%d%H%M%S.%f}")
     elif vendor is Vendor.PHILIPS and header.units is PetUnits.CNTS:
         _add_philips_factors(own, times, header)
+
+
+def _add_decoy(own: Dataset, group: int) -> None:
+    """Take the first block of a group for elements of no meaning, at the vendors' offsets."""
+    block = own.private_block(group, DECOY_CREATOR, create=True)
+    block.add_new(GE_SCAN_DATETIME, "LO", "20000101000000")
+    block.add_new(SIEMENS_DECAY_CORRECTION_DATETIME, "LO", "20000101000000")
+    block.add_new(PHILIPS_SUV_FACTOR, "LO", "7")
+    block.add_new(PHILIPS_ACTIVITY_FACTOR, "LO", "7")
 
 
 def _add_philips_factors(own: Dataset, times: SliceTimes, header: PetHeader) -> None:

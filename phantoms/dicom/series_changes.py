@@ -105,6 +105,21 @@ def _jittered_positions(plans: Plans, image: Image) -> Plans:
     return [plan.moved(_shift(unit * 0.01 * math.sin(7.0 * plan.index))) for plan in plans]
 
 
+def _jittered_orientation(plans: Plans, _: Image) -> Plans:
+    jittered = []
+    for plan in plans:
+        noise = [1e-6 * math.sin(5.0 * plan.index + axis) for axis in range(6)]
+        orientation = tuple(c + n for c, n in zip(plan.orientation, noise, strict=True))
+        jittered.append(replace(plan, orientation=orientation))
+    return jittered
+
+
+def _rounded_spacing(plans: Plans, image: Image) -> Plans:
+    x, y, _ = image.spacing_xyz_mm
+    fine = [decimal_string(y + 2.5e-7), decimal_string(x + 2.5e-7)]
+    return _second_part(plans, lambda plan: plan.with_overrides(PixelSpacing=fine))
+
+
 def _tilt(plans: Plans, stated_degrees: float) -> Plans:
     angle = math.radians(TILT_DEGREES)
     orientation = (1.0, 0.0, 0.0, 0.0, math.cos(angle), math.sin(angle))
@@ -140,6 +155,15 @@ def _second_part(plans: Plans, change: Callable[[SlicePlan], SlicePlan]) -> Plan
 def _mixed_frame_of_reference(plans: Plans, _: Image) -> Plans:
     other = uid_from("another frame of reference", plans[0].key)
     return _second_part(plans, lambda plan: plan.with_overrides(FrameOfReferenceUID=other))
+
+
+def _mixed_patients(plans: Plans, _: Image) -> Plans:
+    return _second_part(plans, lambda plan: plan.with_overrides(PatientID="ANOTHER PATIENT"))
+
+
+def _varying_image_type(plans: Plans, _: Image) -> Plans:
+    longer = ["ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SPI"]
+    return _second_part(plans, lambda plan: plan.with_overrides(ImageType=longer))
 
 
 def _mixed_pixel_spacing(plans: Plans, image: Image) -> Plans:
@@ -225,6 +249,8 @@ _CHANGES: dict[SeriesFault, Change] = {
     SeriesFault.MISSING_SLICE: _missing_slice,
     SeriesFault.UNEVEN_SPACING: _uneven_spacing,
     SeriesFault.JITTERED_POSITIONS: _jittered_positions,
+    SeriesFault.JITTERED_ORIENTATION: _jittered_orientation,
+    SeriesFault.ROUNDED_SPACING: _rounded_spacing,
     SeriesFault.GANTRY_TILT: lambda plans, _: _tilt(plans, TILT_DEGREES),
     SeriesFault.UNSTATED_TILT: lambda plans, _: _tilt(plans, 0.0),
     SeriesFault.FOUR_AT_ONE_POSITION: _four_at_one_position,
@@ -238,12 +264,18 @@ _CHANGES: dict[SeriesFault, Change] = {
     ),
     SeriesFault.TWO_STACKS: _two_stacks,
     SeriesFault.TWO_TIME_POINTS: _two_time_points,
+    SeriesFault.TWO_ACQUISITIONS: lambda plans, _: _second_part(
+        plans, lambda plan: plan.with_overrides(AcquisitionNumber=2)
+    ),
+    SeriesFault.VARYING_IMAGE_TYPE: _varying_image_type,
+    SeriesFault.MIXED_PATIENTS: _mixed_patients,
     SeriesFault.SCOUT_INSIDE: _scout_inside,
     SeriesFault.SINGLE_SLICE: lambda plans, _: [plans[_middle(plans)]],
     SeriesFault.MISSING_POSITION: _missing_position,
     SeriesFault.MISSING_PIXEL_SPACING: _with_all(PixelSpacing=REMOVED),
     SeriesFault.EMPTY_UIDS: _with_all(StudyInstanceUID="", FrameOfReferenceUID=""),
     SeriesFault.EMPTY_SERIES_UID: _with_all(SeriesInstanceUID=""),
+    SeriesFault.ONE_UID_FOR_ALL: lambda plans, _: [replace(plan, key="one") for plan in plans],
     SeriesFault.MISSING_FRAME_OF_REFERENCE: _with_all(FrameOfReferenceUID=REMOVED),
     SeriesFault.USELESS_NUMBERS: _useless_numbers,
     SeriesFault.MISSING_NUMBERS: _with_all(InstanceNumber=REMOVED, SliceLocation=REMOVED),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from phantoms.dicom.expected import Expected, Outcome, strictest
 from phantoms.image import Image
 
@@ -29,6 +32,10 @@ class WrittenSeries:
         What a right reader does with the dialect and with each fault.
     voxel_step : float
         Largest rounding of a voxel by the stored integers, in the image's unit.
+    suv_per_unit : tuple of float
+        SUVbw of a rescaled value of 1, by slice of the image's array; empty for a CT.
+    padded : ndarray, shape (n_y, n_x), bool, optional
+        Pixels of every slice that hold the padding value: no HU of the image is there.
     """
 
     folder: Path
@@ -37,6 +44,8 @@ class WrittenSeries:
     image: Image
     expected: tuple[Expected, ...] = ()
     voxel_step: float = 0.5
+    suv_per_unit: tuple[float, ...] = ()
+    padded: NDArray[np.bool_] | None = None
 
     @property
     def outcome(self) -> Outcome:

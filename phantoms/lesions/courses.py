@@ -54,6 +54,17 @@ class Course(StrEnum):
     """Not there at inclusion; seen from month 12."""
 
 
+class Setting(StrEnum):
+    """How a lesion lies in its bone."""
+
+    CENTRAL = "central"
+    """In trabecular bone all round, also when it has grown."""
+    ENDPLATE = "endplate"
+    """Its nearest point within about 1 mm of the inside of the cortex or endplate."""
+    BREACH = "breach"
+    """Through the cortex, with a soft-tissue part outside; the truth is of the whole lesion."""
+
+
 class Uptake(StrEnum):
     """What NaF uptake does."""
 

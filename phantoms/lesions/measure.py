@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from phantoms.anatomy.shapes import Floats
+from phantoms.anatomy.shapes import Floats, Shape, distance
 from phantoms.lesions.surface import BLEND_SHARE, lesion_value, surface_points
 
 FINEST_MM, COARSEST_MM, STEPS_ACROSS = 0.1, 0.25, 60.0
@@ -53,6 +53,28 @@ def _sample(
                 y = origin[1] + step * (axes[1, 0] * i + axes[1, 1] * j + axes[1, 2] * k)
                 z = origin[2] + step * (axes[2, 0] * i + axes[2, 1] * j + axes[2, 2] * k)
                 out[k, j, i] = lesion_value(lobes, x, y, z)
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _cut_by_bone(
+    values: Floats,
+    program: Floats,
+    waves: Floats,
+    origin: Floats,
+    axes: Floats,
+    step: float,
+) -> Floats:
+    """Values of the part of a surface that lies within a bone; far outside they stay."""
+    out = values.copy()
+    for k in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            for i in range(values.shape[2]):
+                if values[k, j, i] < 2.0 * step:
+                    x = origin[0] + step * (axes[0, 0] * i + axes[0, 1] * j + axes[0, 2] * k)
+                    y = origin[1] + step * (axes[1, 0] * i + axes[1, 1] * j + axes[1, 2] * k)
+                    z = origin[2] + step * (axes[2, 0] * i + axes[2, 1] * j + axes[2, 2] * k)
+                    out[k, j, i] = max(values[k, j, i], distance(program, waves, x, y, z))
     return out
 
 
@@ -208,12 +230,7 @@ def measure(lobes: Floats, axes: Floats) -> Extent:
     Extent
         Diameters good to about 0.01 mm, volume to about 0.1 %.
     """
-    axes = np.ascontiguousarray(axes, dtype=float)
-    low, high = _box(lobes, axes)
-    step = min(COARSEST_MM, max(FINEST_MM, float((high - low).max()) / STEPS_ACROSS))
-    counts = np.ceil((high - low) / step).astype(np.int64) + 1
-    origin = axes @ low
-    values = _sample(lobes, origin, axes, step, counts)
+    values, origin, step = _grid(lobes, axes)
     main, labels, parts = _largest_part(values)
     longest = _longest(main, step)
     span, total = longest, longest
@@ -225,7 +242,7 @@ def measure(lobes: Floats, axes: Floats) -> Extent:
         )
     axial, short = _axial(main, step)
     inside = np.argwhere(values < 0).mean(axis=0)[::-1] * step
-    where = origin + axes @ inside
+    where = origin + np.asarray(axes) @ inside
     return Extent(
         longest_diameter_mm=longest,
         axial_diameter_mm=axial,
@@ -236,6 +253,39 @@ def measure(lobes: Floats, axes: Floats) -> Extent:
         span_mm=span,
         sum_of_parts_mm=total,
     )
+
+
+def measure_in_bone(lobes: Floats, shape: Shape) -> tuple[float, float]:
+    """Longest diameter (mm) and volume (ml) of the part of a surface that lies in its bone.
+
+    Parameters
+    ----------
+    lobes : ndarray, shape (n, 46)
+        The surface, in the bone's frame.
+    shape : Shape
+        The bone.
+
+    Returns
+    -------
+    tuple of float
+        Of the largest part: 0, 0 where nothing lies within the bone.
+    """
+    values, origin, step = _grid(lobes, np.eye(3))
+    cut = _cut_by_bone(values, shape.program(), shape.waves, origin, np.eye(3), step)
+    if cut.min() >= 0:
+        return 0.0, 0.0
+    main, _, _ = _largest_part(cut)
+    return _longest(main, step), _fraction_volume(cut) * step**3 / 1000.0
+
+
+def _grid(lobes: Floats, axes: Floats) -> tuple[Floats, Floats, float]:
+    """Sample a surface: values (z, y, x), first grid point (bone frame), step in mm."""
+    axes = np.ascontiguousarray(axes, dtype=float)
+    low, high = _box(lobes, axes)
+    step = min(COARSEST_MM, max(FINEST_MM, float((high - low).max()) / STEPS_ACROSS))
+    counts = np.ceil((high - low) / step).astype(np.int64) + 1
+    origin = np.asarray(axes @ low)
+    return _sample(lobes, origin, axes, step, counts), origin, step
 
 
 def _box(lobes: Floats, axes: Floats) -> tuple[Floats, Floats]:

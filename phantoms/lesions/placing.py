@@ -1,4 +1,4 @@
-"""Lesions drawn into a skeleton: sites, courses and shapes that fit the bone they lie in."""
+"""Lesions set into a skeleton: a place, size and shape that fit the bone they lie in."""
 
 from __future__ import annotations
 
@@ -10,61 +10,59 @@ import numpy as np
 from phantoms.anatomy.bone import Bone, Site
 from phantoms.anatomy.build import Build
 from phantoms.anatomy.shapes import Floats, distances, soft_sum
-from phantoms.lesions.courses import COURSES, Course, Uptake
-from phantoms.lesions.plan import LesionPlan, draw_surface, sized
-from phantoms.lesions.surface import bounding_sphere, lesion_values, surface_points
+from phantoms.lesions.courses import COURSES, Course, Setting, Uptake
+from phantoms.lesions.plan import LesionPlan, draw_surface, sized, split_parts
+from phantoms.lesions.surface import (
+    bounding_sphere,
+    lesion_value,
+    lesion_values,
+    moved,
+    surface_points,
+)
 
-ALWAYS = (
-    Course.SHRINK_PAST,
-    Course.SHRINK_SHORT,
-    Course.STABLE,
-    Course.HEAL_NORMAL,
-    Course.RIM_SCLEROSIS,
-    Course.RIM_AND_SHRINK,
-)
-SOMETIMES = (
-    Course.SHRINK_EXACTLY,
-    Course.GROWING,
-    Course.SHRINK_ONE_SIDED,
-    Course.SHRINK_ONE_SIDED_SHORT,
-    Course.OLD_RIM,
-    Course.INFILL,
-    Course.HEAL_SCLEROSIS,
-    Course.SHRINK_UNDER_2_MM,
-    Course.STABLE,
-)
-TRIES = 60
+TRIES = 80
 CLEARANCE_MM = 5.0
-CONTRAST_HU = 115.0
+CONTRAST_HU = 115.0  # normal bone around a lesion is at least this much denser than its inside
 WALL_MM = 0.4  # bone that a central lesion leaves inside the cortex
+TOUCHING_GAP_MM = 0.3
+MERGING_GAP_MM = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A lesion that is wanted: where, and what becomes of it."""
+    """A lesion that is wanted.
+
+    Parameters
+    ----------
+    bone, site : str
+        Where.
+    course, uptake : Course, Uptake
+        What becomes of it.
+    setting : Setting
+        How it lies in its bone.
+    diameter_mm : float or None
+        Longest 3-D diameter; drawn to fit when None.
+    lobes : int
+        1 for a harmonic surface, more for a lobulated one.
+    beside : str
+        Id of a lesion of the same bone that it touches (or, for a merge, nearly touches).
+    inside_hu, edge_mm : float or None
+        Density inside and width of the transition to bone; drawn when None.
+    suv : float or None
+        Uptake at inclusion; drawn when None.
+    """
 
     bone: str
     site: str
     course: Course
-    setting: str = "central"
+    setting: Setting = Setting.CENTRAL
     diameter_mm: float | None = None
     lobes: int = 1
     uptake: Uptake = Uptake.STEADY
-
-
-def _fits(bone: Bone, lobes: Floats, setting: str, growth: float) -> bool:
-    """Tell whether a surface lies in its bone as its setting says."""
-    points = surface_points(lobes)
-    centre = points.mean(axis=0)
-    grown = centre + (points - centre) * max(1.0, growth)
-    depth = -distances(bone.shape.program(), bone.shape.waves, grown)
-    if setting == "breach":
-        outside = float((depth < 0).mean())
-        return 0.06 < outside < 0.35
-    wall = 1.3 * bone.cortex_mm + WALL_MM
-    if setting == "endplate":
-        return bool(wall - 1.2 < depth.min() < wall + 0.6)
-    return bool(depth.min() > wall)
+    beside: str = ""
+    inside_hu: float | None = None
+    edge_mm: float | None = None
+    suv: float | None = None
 
 
 def place(
@@ -72,7 +70,7 @@ def place(
     bones: Mapping[str, Bone],
     wish: Wish,
     taken: Sequence[LesionPlan],
-    number: int,
+    lesion_id: str,
 ) -> LesionPlan | None:
     """Find a place, size and shape for a wanted lesion.
 
@@ -85,38 +83,55 @@ def place(
     wish : Wish
         What is wanted.
     taken : sequence of LesionPlan
-        Lesions that are there already; others keep 5 mm from them.
-    number : int
-        Its label.
+        Lesions that are there already; others keep 5 mm from them. The new label follows theirs.
+    lesion_id : str
+        Its id; the random numbers hang on it.
 
     Returns
     -------
     LesionPlan or None
-        None if nothing fits in 60 tries.
+        None if nothing fits.
     """
-    rng = build.rng("lesion", number)
     bone = bones[wish.bone]
     site = next(s for s in bone.sites if s.name == wish.site)
     numbers = COURSES[wish.course]
     largest = min(numbers.largest_mm, site.largest_mm)
-    if largest < numbers.smallest_mm:
+    if wish.diameter_mm is None and largest < numbers.smallest_mm:
         return None
+    rng = build.rng("lesion", lesion_id)
     growth = max(numbers.factor)
     for attempt in range(TRIES):
-        shrink = 1.0 - 0.6 * attempt / TRIES if wish.diameter_mm is None else 1.0
         centre = np.array(site.centre_mm) + rng.uniform(-1, 1, size=3) * site.reach_mm
-        if wish.setting == "breach":
-            centre = centre + _outwards(bone, centre) * rng.uniform(0.1, 0.6) * largest
-        high = max(numbers.smallest_mm, largest * shrink)
+        high = max(numbers.smallest_mm, largest * (1.0 - 0.6 * attempt / TRIES))
         drawn = wish.diameter_mm or rng.uniform(max(numbers.smallest_mm, 0.6 * high), high)
         diameter = round(float(drawn), 1)
-        if _crowded(bone, centre, diameter * growth, taken):
-            continue
+        if wish.setting is Setting.BREACH:
+            centre = centre + _outwards(bone, centre) * rng.uniform(0.0, 0.5) * diameter
         lobes = draw_surface(rng, centre, diameter, wish.lobes)
-        if _fits(bone, lobes, wish.setting, growth):
-            lobes = sized(lobes, diameter)
-            return _finished(build, bone, site, wish, lobes, diameter, number)
+        others = [t for t in taken if t.bone == bone.name]
+        partner = next((t for t in others if t.lesion_id == wish.beside), None)
+        if partner is not None:
+            gap = MERGING_GAP_MM if wish.course is Course.MERGE else TOUCHING_GAP_MM
+            lobes = _against(rng, lobes, partner, gap)
+        if any(_crowds(lobes, growth, t) for t in others if t is not partner):
+            continue
+        if fits(bone, lobes, wish.setting, growth):
+            return _finished(build, bone, wish, sized(lobes, diameter), diameter, taken, lesion_id)
     return None
+
+
+def fits(bone: Bone, lobes: Floats, setting: Setting, growth: float) -> bool:
+    """Tell whether a surface lies in its bone as its setting says, also when it has grown."""
+    points = surface_points(lobes)
+    centre = points.mean(axis=0)
+    grown = centre + (points - centre) * max(1.0, growth)
+    depth = -distances(bone.shape.program(), bone.shape.waves, grown)
+    if setting is Setting.BREACH:
+        return 0.06 < float((depth < 0).mean()) < 0.35
+    wall = 1.3 * bone.cortex_mm + WALL_MM
+    if setting is Setting.ENDPLATE:
+        return bool(wall - 1.2 < depth.min() < wall + 0.6)
+    return bool(depth.min() > wall)
 
 
 def _outwards(bone: Bone, centre: Floats) -> Floats:
@@ -127,30 +142,43 @@ def _outwards(bone: Bone, centre: Floats) -> Floats:
     return np.asarray(slope / max(float(np.linalg.norm(slope)), 1e-9))
 
 
-def _crowded(
-    bone: Bone, centre: Floats, diameter_mm: float, taken: Sequence[LesionPlan]
-) -> bool:
-    for other in taken:
-        if other.bone == bone.name:
-            middle, _ = bounding_sphere(other.lobes)
-            growth = max(COURSES[other.course].factor)
-            gap = np.linalg.norm(middle - centre) - (diameter_mm + other.diameter_mm * growth) / 2
-            if gap < CLEARANCE_MM:
-                return True
-    return False
+def _crowds(lobes: Floats, growth: float, other: LesionPlan) -> bool:
+    """Tell whether a surface comes too near to another lesion's at any visit."""
+    middle, radius = bounding_sphere(lobes)
+    theirs, reach = bounding_sphere(other.lobes)
+    gap = float(np.linalg.norm(middle - theirs))
+    return gap < growth * radius + max(COURSES[other.course].factor) * reach + CLEARANCE_MM - 2.0
+
+
+def _against(
+    rng: np.random.Generator, lobes: Floats, partner: LesionPlan, gap_mm: float
+) -> Floats:
+    """Move a surface until its nearest point lies `gap_mm` from another lesion's."""
+    theirs, reach = bounding_sphere(partner.lobes)
+    middle, radius = bounding_sphere(lobes)
+    direction = rng.normal(size=3)
+    direction /= np.linalg.norm(direction)
+    points = surface_points(lobes) - middle
+    low, high = 0.0, reach + radius + gap_mm
+    for _ in range(25):
+        away = (low + high) / 2
+        values = lesion_values(partner.lobes, points + theirs + away * direction)
+        low, high = (low, away) if values.min() > gap_mm else (away, high)
+    return moved(lobes, theirs + high * direction - middle)
 
 
 def _finished(
     build: Build,
     bone: Bone,
-    site: Site,
     wish: Wish,
     lobes: Floats,
     diameter_mm: float,
-    number: int,
+    taken: Sequence[LesionPlan],
+    lesion_id: str,
 ) -> LesionPlan:
-    rng = build.rng("lesion", number, "make")
-    inside_hu = float(rng.uniform(15, 70))
+    rng = build.rng("lesion", lesion_id, "make")
+    drawn = round(float(rng.uniform(15, 70)), 1)
+    inside_hu = drawn if wish.inside_hu is None else wish.inside_hu
     centre, _ = bounding_sphere(lobes)
     density = np.array(bone.shape.density, dtype=float).reshape(-1, 7)
     here = bone.trabecular_hu + float(soft_sum(density, *centre))
@@ -158,96 +186,57 @@ def _finished(
     if lacking > 0:
         bone.shape.densify(centre, (0.8 * diameter_mm + 3,) * 3, 1.1 * lacking)
     axis = rng.normal(size=3)
-    rim = bool(rng.random() < 0.6)
+    edge = float(rng.choice([0.7, 1.0, 1.6]))
+    suv = round(float(rng.uniform(9.0, 22.0)), 1)
+    in_rim = bool(rng.random() < 0.6)
+    parts = split_parts(rng, lobes, diameter_mm) if wish.course is Course.SPLIT else lobes[:0]
     return LesionPlan(
-        lesion_id=f"L{number:02d}",
-        label=number,
+        lesion_id=lesion_id,
+        label=max([0, *(t.label for t in taken)]) + 1,
         bone=bone.name,
-        site=site.name,
+        site=wish.site,
         setting=wish.setting,
         course=wish.course,
         uptake=wish.uptake,
         lobes=lobes,
         diameter_mm=diameter_mm,
-        inside_hu=round(inside_hu, 1),
-        edge_mm=round(float(rng.choice([0.7, 1.0, 1.6])), 1),
-        suv=round(float(rng.uniform(9.0, 22.0)), 1),
-        suv_in_rim=rim,
+        inside_hu=inside_hu,
+        edge_mm=edge if wish.edge_mm is None else wish.edge_mm,
+        suv=suv if wish.suv is None else wish.suv,
+        suv_in_rim=in_rim,
         click_mm=_click(rng, lobes, diameter_mm),
         drift_axis=axis / np.linalg.norm(axis),
+        split_lobes=parts,
+        partner=wish.beside,
     )
 
 
-def _click(rng: np.random.Generator, lobes: Floats, diameter_mm: float) -> tuple[float, float, float]:
+def _click(
+    rng: np.random.Generator, lobes: Floats, diameter_mm: float
+) -> tuple[float, float, float]:
     """Draw a point some mm off the centre, well inside."""
     centre, _ = bounding_sphere(lobes)
+    point = centre
     for _ in range(50):
-        point = centre + rng.normal(0, 0.10 * diameter_mm, size=3)
-        if float(lesion_values(lobes, point[None])[0]) < -0.12 * diameter_mm:
-            return (float(point[0]), float(point[1]), float(point[2]))
-    return (float(centre[0]), float(centre[1]), float(centre[2]))
+        tried = centre + rng.normal(0, 0.10 * diameter_mm, size=3)
+        if lesion_value(lobes, *tried) < -0.12 * diameter_mm:
+            point = tried
+            break
+    return (float(point[0]), float(point[1]), float(point[2]))
 
 
-def _wishes(build: Build, bones: Mapping[str, Bone]) -> list[Wish]:
-    """Draw what a patient of the random generator has: 10 to 14 lesions all over."""
-    rng = build.rng("wishes")
-    vertebrae = [n for n in bones if n[0] in "LT" and n[1:].isdigit() and n != "T7"]
-    chosen = [str(n) for n in rng.permutation(vertebrae)[: int(rng.integers(5, 7))]]
-    places = [(name, "body") for name in chosen]
-    if rng.random() < 0.6:
-        places[-1] = (chosen[-1], "endplate")
-    for side in ("left", "right"):
-        hip = [str(s) for s in rng.permutation(["ilium_posterior", "acetabular_roof", "ischium"])]
-        places += [(f"hip_bone_{side}", s) for s in hip[: int(rng.integers(1, 3))]]
-        if rng.random() < 0.75:
-            femoral = str(rng.choice(["head", "neck", "trochanter"]))
-            places.append((f"femur_{side}", femoral))
-    places.append(("sacrum", str(rng.choice(["S1", "ala_left", "ala_right"]))))
-    ribs = [n for n in bones if n.startswith("rib_") and int(n.split("_")[1]) in (8, 9, 10)]
-    extra = [str(c) for c in rng.permutation([c.value for c in SOMETIMES])]
-    courses = [*ALWAYS, *(Course(c) for c in extra)][: len(places)]
-    order = rng.permutation(len(places))
-    uptakes = [Uptake.STEADY, Uptake.FLARE, Uptake.FALLING, Uptake.COLD]
-    wishes = []
-    for course, at in zip(courses, order, strict=False):
-        bone, site = places[at]
-        setting = "endplate" if site == "endplate" else "central"
-        uptake = uptakes[int(rng.choice(4, p=[0.35, 0.25, 0.25, 0.15]))]
-        lobes = 2 if rng.random() < 0.25 else 1
-        wishes.append(
-            Wish(bone=bone, site=site, course=course, setting=setting, lobes=lobes, uptake=uptake)
-        )
-    wishes.append(
-        Wish(bone=str(rng.choice(ribs)), site="shaft", course=Course.STABLE, setting="breach")
-    )
-    return wishes
+def site_of(bones: Mapping[str, Bone], bone: str, site: str) -> Site:
+    """Find a site by name.
 
-
-def random_lesions(build: Build, bones: Mapping[str, Bone]) -> list[LesionPlan]:
-    """Draw the lesions of a patient of the random generator.
-
-    Parameters
-    ----------
-    build : Build
-        The patient.
-    bones : mapping of str to Bone
-        The skeleton.
-
-    Returns
-    -------
-    list of LesionPlan
-        In the order of their labels, none within 5 mm of another.
+    Raises
+    ------
+    ValueError
+        If the bone or the site is unknown; the message lists what there is.
     """
-    plans: list[LesionPlan] = []
-    for wish in _wishes(build, bones):
-        plan = place(build, bones, wish, plans, len(plans) + 1)
-        if plan is None and wish.setting == "central":
-            smaller = Wish(bone=wish.bone, site=wish.site, course=wish.course, uptake=wish.uptake)
-            plan = place(build, bones, smaller, plans, len(plans) + 51)
-            if plan is not None:
-                from phantoms.lesions.plan import renamed
-
-                plan = renamed(plan, f"L{len(plans) + 1:02d}", len(plans) + 1)
-        if plan is not None:
-            plans.append(plan)
-    return plans
+    if bone not in bones:
+        raise ValueError(f"no bone {bone!r}; there are {', '.join(bones)}")
+    for found in bones[bone].sites:
+        if found.name == site:
+            return found
+    known = ", ".join(s.name for s in bones[bone].sites) or "none"
+    raise ValueError(f"{bone} has no site {site!r}; there are: {known}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from phantoms.anatomy.shapes import Floats, rotation
-from phantoms.lesions.courses import COURSES, UPTAKE_SUV, VISITS, Course, Uptake
+from phantoms.lesions.courses import COURSES, UPTAKE_SUV, VISITS, Course, Setting, Uptake
 from phantoms.lesions.measure import measure
+from phantoms.lesions.painted import Painted
 from phantoms.lesions.surface import LOBE_COLUMNS, lobe, scaled, surface_points
-from phantoms.scanner.bones import Painted
 
 NOTHING: Floats = np.zeros((0, LOBE_COLUMNS))
 RIM_WIDTH_MM = 2.0
@@ -28,8 +28,8 @@ class LesionPlan:
         In label maps, 1 to 255.
     bone, site : str
         Where it lies.
-    setting : str
-        ``central``, ``endplate`` or ``breach``.
+    setting : Setting
+        How it lies in its bone.
     course, uptake : Course, Uptake
         What happens to it.
     lobes : ndarray, shape (n, 46)
@@ -44,15 +44,17 @@ class LesionPlan:
         Uptake at inclusion and whether it sits in a shell around the surface or in the whole.
     click_mm : tuple of float
         A point inside at inclusion, some mm off the centre; bone's frame.
+    drift_axis : ndarray, shape (3,)
+        Unit vector towards which a lesion that shrinks from one side retreats.
     partner : str
-        For a merge: the other lesion's id.
+        The lesion that it touches or merges with, by id.
     """
 
     lesion_id: str
     label: int
     bone: str
     site: str
-    setting: str
+    setting: Setting
     course: Course
     uptake: Uptake
     lobes: Floats
@@ -170,6 +172,14 @@ def sized(surface: Floats, diameter_mm: float) -> Floats:
     return scaled(surface, diameter_mm / longest, centre, np.zeros(3))
 
 
-def renamed(plan: LesionPlan, lesion_id: str, label: int) -> LesionPlan:
-    """Copy under another name."""
-    return replace(plan, lesion_id=lesion_id, label=label)
+def split_parts(rng: np.random.Generator, lobes: Floats, diameter_mm: float) -> Floats:
+    """Draw the two small lobes that a lesion splits into, at the ends of its longest diameter."""
+    points = surface_points(lobes)
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+    first, second = np.unravel_index(int(gaps.argmax()), gaps.shape)
+    middle, half = (points[first] + points[second]) / 2, (points[second] - points[first]) / 2
+    parts = []
+    for end, share in ((-1.0, 0.33), (1.0, 0.29)):
+        part = draw_surface(rng, middle + 0.52 * end * half, share * diameter_mm)
+        parts.append(sized(part, share * diameter_mm))
+    return np.vstack(parts)

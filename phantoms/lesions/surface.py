@@ -65,6 +65,13 @@ def scaled(lobes: Floats, factor: float, about_mm: Floats, shift_mm: Floats) -> 
     return out
 
 
+def moved(lobes: Floats, shift_mm: Floats) -> Floats:
+    """Move lobes."""
+    out = lobes.copy()
+    out[:, 9:12] += shift_mm
+    return out
+
+
 def bounding_sphere(lobes: Floats) -> tuple[Floats, float]:
     """Centre (bone frame) and radius in mm of a sphere that holds the surface."""
     centre = np.asarray(lobes[:, 9:12].mean(axis=0))

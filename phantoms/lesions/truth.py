@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phantoms.anatomy.bone import apply
+from phantoms.anatomy.bone import Bone, apply
 from phantoms.anatomy.shapes import Floats
-from phantoms.lesions.courses import VISITS, Course
-from phantoms.lesions.measure import Extent, measure
+from phantoms.lesions.courses import VISITS, Course, Setting
+from phantoms.lesions.measure import Extent, measure, measure_in_bone
 from phantoms.lesions.plan import LesionPlan
 
 SIZE_PERCENT, SIZE_MM, SCLEROSIS_HU = 25.0, 2.0, 100.0
@@ -29,7 +29,9 @@ class LesionTruth:
 
     ``margin_mm`` and ``margin_percent`` are the reduction of the longest diameter beyond 2 mm and
     beyond 25 % (percentage points); the size limb is met when neither is negative. Limbs are empty
-    at inclusion and for lesions that were not there then.
+    at inclusion and for lesions that were not there then. A lesion that breaks the cortex counts
+    as a whole; ``in_bone_...`` is the part inside the bone's surface. ``parts`` above 1: the
+    diameters are of the largest part.
     """
 
     patient_id: str
@@ -47,6 +49,8 @@ class LesionTruth:
     parts: int
     span_mm: float
     sum_of_parts_mm: float
+    in_bone_longest_diameter_mm: float
+    in_bone_volume_ml: float
     x_mm: float
     y_mm: float
     z_mm: float
@@ -64,7 +68,7 @@ class LesionTruth:
 
 
 def lesion_truths(
-    patient_id: str, plan: LesionPlan, poses: Mapping[str, Floats]
+    patient_id: str, plan: LesionPlan, bone: Bone, poses: Mapping[str, Floats]
 ) -> list[LesionTruth]:
     """Measure one lesion at all visits.
 
@@ -74,6 +78,8 @@ def lesion_truths(
         Whose lesion it is.
     plan : LesionPlan
         The lesion.
+    bone : Bone
+        The bone it lies in.
     poses : mapping of str to ndarray, shape (4, 4)
         ``world_from_bone`` of its bone at each visit.
 
@@ -88,8 +94,20 @@ def lesion_truths(
         extent = _extent(plan, visit, poses[visit], base)
         centre = np.asarray(extent.centre_mm if extent else base.centre_mm)
         where = apply(poses[visit], centre)
-        rows.append(_row(patient_id, plan, visit, extent, base, where))
+        within = _within(plan, visit, bone, extent)
+        rows.append(_row(patient_id, plan, visit, extent, base, where, within))
     return rows
+
+
+def _within(
+    plan: LesionPlan, visit: str, bone: Bone, extent: Extent | None
+) -> tuple[float, float]:
+    """Longest diameter and volume inside the bone."""
+    if extent is None:
+        return 0.0, 0.0
+    if plan.setting is not Setting.BREACH:
+        return extent.longest_diameter_mm, extent.volume_ml
+    return measure_in_bone(plan.surface(visit), bone.shape)
 
 
 def _extent(plan: LesionPlan, visit: str, pose: Floats, base: Extent) -> Extent | None:
@@ -120,6 +138,7 @@ def _row(
     extent: Extent | None,
     base: Extent,
     where: Floats,
+    within: tuple[float, float],
 ) -> LesionTruth:
     longest = extent.longest_diameter_mm if extent else 0.0
     change = plan.sclerosis_hu(visit) - plan.sclerosis_hu("inclusion")
@@ -140,7 +159,7 @@ def _row(
         label=plan.label,
         bone=plan.bone,
         site=plan.site,
-        setting=plan.setting,
+        setting=plan.setting.value,
         course=plan.course.value,
         visit=visit,
         longest_diameter_mm=round(longest, 4),
@@ -150,6 +169,8 @@ def _row(
         parts=extent.parts if extent else 0,
         span_mm=round(extent.span_mm, 4) if extent else 0.0,
         sum_of_parts_mm=round(extent.sum_of_parts_mm, 4) if extent else 0.0,
+        in_bone_longest_diameter_mm=round(within[0], 4),
+        in_bone_volume_ml=round(within[1], 6),
         x_mm=round(float(where[0]), 4),
         y_mm=round(float(where[1]), 4),
         z_mm=round(float(where[2]), 4),

@@ -304,7 +304,7 @@ def _cavity_hu(
     organs: Floats, active: NDArray[np.int64], n_active: int,
 ) -> float:
     """Contents of chest and belly at a point."""
-    pattern = _noise(lattice, (x + shift[0]) / 6.5, (y + shift[1]) / 6.5, (z + shift[2]) / 6.5)
+    pattern = _noise(lattice, (x + shift[0]) / 4.6, (y + shift[1]) / 4.6, (z + shift[2]) / 4.6)
     hu = FAT_HU + (140.0 * _ease(pattern + 0.1, 0.16))
     if pattern > 1.55 and y < level[2] - 10.0:
         hu = -650.0
@@ -328,7 +328,7 @@ def _cavity_hu(
         inside = min(min((1.0 - e) * level[9], (middle - 1.0) * 34.0), min(spine, z - floor))
         inside = min(inside, lung[2] - z)
         if inside > -1.0:
-            fine = _noise(lattice, x / 2.6, y / 2.6, z / 2.6)
+            fine = _noise(lattice, x / 1.5, y / 1.5, z / 1.8)
             air = LUNG_HU + 18.0 * fine + (520.0 * _ease(fine - 2.1, 0.3))
             hu += _ease(inside, 0.8) * (air - hu)
     return hu
@@ -392,10 +392,18 @@ def _paint(
                         hu = AIR_HU + 45.0 * (below > 0) + 830.0 * _ease(1.6 - shell, 0.8)
                     out[k, j, i] = hu
                     continue
-                streak = _noise(lattice, x / 5.2 + 7.0, y / 5.2, z / 11.0)
-                under = fat * (1.0 + 0.22 * streak * 0.6) * (1.25 if y < level[2] else 1.0)
-                hu = FAT_HU + 6.0 * streak
-                muscle = MUSCLE_HU - 125.0 * _ease(streak - 1.35, 0.25)
+                streak = _noise(lattice, x / 5.2 + 7.0, y / 5.2, z / 13.0)
+                under = fat * (1.0 + 0.16 * streak) * (1.25 if y < level[2] else 1.0)
+                hu = FAT_HU + 5.0 * streak
+                if depth < under - 2.0:
+                    skin = _ease(1.6 - depth, 0.5) * 110.0
+                    share = _ease(depth, 0.5 * pixel)
+                    out[k, j, i] = AIR_HU + share * (hu + skin - AIR_HU)
+                    continue
+                # fat between muscle bundles: thin sheets where a smooth pattern is zero
+                sheet = abs(_noise(lattice, x / 4.3 + 31.0, y / 4.3, z / 12.0 + 9.0))
+                muscle = MUSCLE_HU + 4.0 * streak - 128.0 * _ease(0.085 - sheet, 0.07)
+                muscle -= 120.0 * _ease(streak - 1.9, 0.2)
                 hu += _ease(depth - under, 0.7) * (muscle - hu)
                 if limb == 0.0 and level[5] > 0.0:
                     back = math.sqrt(((abs(x - level[6]) - 30.0) / 36.0) ** 2 + ((y - level[7] - 44.0) / 24.0) ** 2)
@@ -407,10 +415,7 @@ def _paint(
                             x, y, z, level, lung, lattice, shift, organs, active, n_active
                         )
                         hu += _ease(hide, 0.7) * (inner - hu)
-                skin = _ease(1.6 - depth, 0.5) * 110.0
-                hu = hu + skin if depth < 3.0 else hu
-                share = _ease(depth, 0.5 * pixel)
-                out[k, j, i] = AIR_HU + share * (hu - AIR_HU)
+                out[k, j, i] = hu
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -439,7 +444,7 @@ def paint_body(
     shape_zyx: tuple[int, int, int],
     spacing_xyz_mm: tuple[float, float, float],
     origin_mm: tuple[float, float, float],
-    texture: Floats32,
+    pattern: Floats32,
 ) -> Floats32:
     """Paint the soft body of a visit on an axial grid.
 
@@ -449,8 +454,8 @@ def paint_body(
         The visit's soft body.
     shape_zyx, spacing_xyz_mm, origin_mm : tuple
         The grid; index axes along x, y, z.
-    texture : ndarray
-        The patient's texture lattice, here for fat planes and bowel.
+    pattern : ndarray
+        The patient's smooth lattice, for muscle bundles and bowel.
 
     Returns
     -------
@@ -466,7 +471,7 @@ def paint_body(
     )
     _paint(
         out, xs, ys, zs, scene.levels_mm, scene.parts, scene.organs, scene.lung_mm,
-        scene.table_y_mm, scene.fat_mm, scene.wall_mm, scene.shift, texture, spacing_xyz_mm[0],
+        scene.table_y_mm, scene.fat_mm, scene.wall_mm, scene.shift, pattern, spacing_xyz_mm[0],
     )
     index_from_world = np.diag([*(1 / np.array(spacing_xyz_mm)), 1.0])
     index_from_world[:3, 3] = -np.array(origin_mm) / spacing_xyz_mm

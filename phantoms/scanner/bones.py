@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -14,31 +13,13 @@ from phantoms.anatomy.bone import Bone
 from phantoms.anatomy.bricks import CELLS, LATTICE_MM, LIPSCHITZ, Bricks
 from phantoms.anatomy.shapes import Floats
 from phantoms.anatomy.texture import LATTICE_MM as TEXTURE_MM
+from phantoms.lesions.painted import Painted
 from phantoms.lesions.surface import LOBE_COLUMNS, bounding_sphere, lesion_distance, lesion_value
 
 Floats32 = NDArray[np.float32]
 EDGE_MM = 0.35  # half width of the ramp between two tissues, finer than a sub-voxel
 OUTSIDE_MM = 3.0
 RIM_REACH_MM = 4.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Painted:
-    """What a lesion looks like at one visit, in its bone's frame.
-
-    ``lobes`` is the current surface (no rows: gone), ``scar_lobes`` the surface at inclusion
-    where the old place stays denser (no rows: it does not). Densities in HU, widths in mm.
-    """
-
-    lobes: Floats
-    scar_lobes: Floats
-    inside_hu: float
-    infill: float
-    edge_mm: float
-    rim_hu: float
-    rim_mm: float
-    scar_hu: float
-    texture_hu: float = 8.0
 
 
 def _rows(lesions: Sequence[Painted]) -> tuple[Floats, Floats, Floats]:

@@ -14,14 +14,18 @@ from phantoms.anatomy.bricks import Bricks
 from phantoms.anatomy.build import Build
 from phantoms.anatomy.shapes import Floats
 from phantoms.image import Image
+from phantoms.lesions.confounders import Confounder
+from phantoms.lesions.painted import Painted
 from phantoms.lesions.plan import LesionPlan
 from phantoms.scanner.blur import Kernel, blur, noise_slice
 from phantoms.scanner.body import Scene, paint_body
 from phantoms.scanner.bones import draw_bone
+from phantoms.scanner.metal import add_streaks, draw_implant
 from phantoms.scanner.plan import ScanPlan
 
 Floats32 = NDArray[np.float32]
 SLAB, HALO = 64, 4
+METAL_SEEN_HU = 2600.0
 SAMPLE_MM = 0.75  # a voxel is sampled at least this densely
 
 
@@ -33,10 +37,18 @@ class Anatomy:
     bones: Mapping[str, Bone]
     bricks: Mapping[str, Bricks]
     texture: Floats32
+    pattern: Floats32
     poses: Mapping[str, Floats]
     scene: Scene
     lesions: Sequence[LesionPlan]
+    confounders: Sequence[Confounder]
     visit: str
+
+    def painted(self, bone: str) -> list[Painted]:
+        """Everything to be painted into one bone at this visit; confounders lie under lesions."""
+        found = [c.painted(self.visit) for c in self.confounders if c.bone == bone]
+        found += [p.painted(self.visit) for p in self.lesions if p.bone == bone]
+        return [p for p in found if len(p.lobes) or len(p.scar_lobes)]
 
 
 def samples_for(spacing_xyz_mm: tuple[float, float, float]) -> tuple[int, int, int]:
@@ -65,13 +77,11 @@ def render_slab(anatomy: Anatomy, scan: ScanPlan, first: int, count: int) -> Flo
     x, y, z = scan.origin_mm
     origin = (x, y, z + first * scan.spacing_xyz_mm[2])
     shape = (count, scan.shape_zyx[1], scan.shape_zyx[2])
-    out = paint_body(anatomy.scene, shape, scan.spacing_xyz_mm, origin, anatomy.texture)
+    out = paint_body(anatomy.scene, shape, scan.spacing_xyz_mm, origin, anatomy.pattern)
     index_from_world = np.diag([*(1 / np.array(scan.spacing_xyz_mm)), 1.0])
     index_from_world[:3, 3] = -np.array(origin) / scan.spacing_xyz_mm
     samples = samples_for(scan.spacing_xyz_mm)
     for name, bone in anatomy.bones.items():
-        painted = [p.painted(anatomy.visit) for p in anatomy.lesions if p.bone == name]
-        painted = [p for p in painted if len(p.lobes) or len(p.scar_lobes)]
         draw_bone(
             out,
             index_from_world,
@@ -79,9 +89,12 @@ def render_slab(anatomy: Anatomy, scan: ScanPlan, first: int, count: int) -> Flo
             anatomy.bricks[name],
             anatomy.poses[name],
             anatomy.texture,
-            painted,
+            anatomy.painted(name),
             samples,
         )
+    if scan.metal:
+        pose = anatomy.poses["femur_right"]
+        draw_implant(out, pose, anatomy.build.size, scan.spacing_xyz_mm, origin)
     return out
 
 
@@ -109,6 +122,10 @@ def render_ct(anatomy: Anatomy, scan: ScanPlan, *, noise: bool = True) -> Image:
         slab = render_slab(anatomy, scan, start - HALO, count + 2 * HALO)
         slab = blur(slab, scan.spacing_xyz_mm, scan.thickness_mm, scan.kernel)[HALO:-HALO]
         slab = _as_scanned(slab, scan)
+        if scan.metal:
+            add_streaks(
+                slab, slab > METAL_SEEN_HU, scan.spacing_xyz_mm[0], anatomy.build, anatomy.visit, start
+            )
         if noise:
             _add_noise(slab, anatomy, scan, start)
             out[start : start + count] = np.rint(np.clip(slab, -1024, 3071)).astype(np.int16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
@@ -11,6 +12,7 @@ from scipy import ndimage
 
 from phantoms.anatomy.bone import Bone, apply
 from phantoms.anatomy.bricks import Bricks
+from phantoms.anatomy.build import Build
 from phantoms.anatomy.shapes import Floats
 from phantoms.anatomy.texture import LATTICE_MM as TEXTURE_MM
 from phantoms.image import Image
@@ -88,20 +90,22 @@ def _draw_uptake(
 
 
 def _rows(anatomy: Anatomy, bone: str) -> tuple[Floats, Floats]:
-    """Uptake and surfaces of the lesions of one bone; a healed one glows at its old place."""
-    plans = [p for p in anatomy.lesions if p.bone == bone and _glows(p, anatomy.visit)]
-    most = max([1, *(len(_surface(p, anatomy.visit)) for p in plans)])
-    numbers, lobes = np.zeros((len(plans), 7)), np.zeros((len(plans), most, LOBE_COLUMNS))
-    for i, plan in enumerate(plans):
-        surface = _surface(plan, anatomy.visit)
+    """Uptake and surfaces within one bone; a healed lesion glows at its old place."""
+    visit = anatomy.visit
+    glowing: list[tuple[Floats, float, bool]] = [
+        (c.surface(visit), c.suv_at(visit), False) for c in anatomy.confounders if c.bone == bone
+    ]
+    glowing += [
+        (_surface(p, visit), p.suv_at(visit), p.suv_in_rim)
+        for p in anatomy.lesions
+        if p.bone == bone and _glows(p, visit)
+    ]
+    most = max([1, *(len(surface) for surface, _, _ in glowing)])
+    numbers, lobes = np.zeros((len(glowing), 7)), np.zeros((len(glowing), most, LOBE_COLUMNS))
+    for i, (surface, suv, in_rim) in enumerate(glowing):
         centre, radius = bounding_sphere(surface)
         numbers[i, :3] = centre
-        numbers[i, 3:] = (
-            radius + 6.0,
-            plan.suv_at(anatomy.visit),
-            float(plan.suv_in_rim),
-            len(surface),
-        )
+        numbers[i, 3:] = (radius + 6.0, suv, float(in_rim), len(surface))
         lobes[i, : len(surface)] = surface
     return numbers, lobes
 
@@ -183,7 +187,7 @@ def _soft(
         (shape[0], shape[1], shape[2]),
         (float(spacing[0]), float(spacing[1]), float(spacing[2])),
         (float(origin[0]), float(origin[1]), float(origin[2])),
-        anatomy.texture,
+        anatomy.pattern,
     )
     out = np.where(hu > -400, SOFT_SUV, np.where(hu > -930, LUNG_SUV, 0.0)).astype(np.float32)
     x, y, z = (origin[a] + spacing[a] * np.arange(shape[2 - a]) for a in range(3))
@@ -226,15 +230,25 @@ def render_pet(anatomy: Anatomy, scan: ScanPlan, *, noise: bool = True) -> Image
     fine = ndimage.gaussian_filter(fine, sigma / (spacing_zyx / FINE), mode="nearest", truncate=3.5)
     n_z, n_y, n_x = (n // FINE for n in fine.shape)
     coarse = fine.reshape(n_z, FINE, n_y, FINE, n_x, FINE).mean(axis=(1, 3, 5), dtype=np.float64)
-    out = coarse.astype(np.float32)
-    if noise and scan.pet_noise > 0:
-        rng = anatomy.build.rng("pet noise", anatomy.visit)
-        white = rng.standard_normal(out.shape, dtype=np.float32)
-        grain = ndimage.gaussian_filter(white, 4.5 / FWHM_PER_SIGMA / spacing_zyx, mode="wrap")
-        grain /= grain.std(dtype=np.float64)
-        out = out + scan.pet_noise * np.sqrt(np.maximum(out, 0.0) * 1.5 + 0.02) * grain
-        out = np.maximum(out, 0.0).astype(np.float32)
-    return Image(array=out, spacing_xyz_mm=scan.pet_spacing_xyz_mm, origin_mm=origin)
+    clean = Image(
+        array=coarse.astype(np.float32),
+        spacing_xyz_mm=scan.pet_spacing_xyz_mm,
+        origin_mm=origin,
+    )
+    return with_noise(clean, anatomy.build, anatomy.visit, scan) if noise else clean
+
+
+def with_noise(clean: Image, build: Build, visit: str, scan: ScanPlan) -> Image:
+    """Add the scanner's noise to a noise-free PET: correlated, larger where uptake is larger."""
+    if scan.pet_noise <= 0:
+        return clean
+    spacing_zyx = np.array(scan.pet_spacing_xyz_mm[::-1])
+    values = np.asarray(clean.array, dtype=np.float32)
+    white = build.rng("pet noise", visit).standard_normal(values.shape, dtype=np.float32)
+    grain = ndimage.gaussian_filter(white, 4.5 / FWHM_PER_SIGMA / spacing_zyx, mode="wrap")
+    grain /= grain.std(dtype=np.float64)
+    noisy = values + scan.pet_noise * np.sqrt(np.maximum(values, 0.0) * 1.5 + 0.02) * grain
+    return replace(clean, array=np.maximum(noisy, 0.0).astype(np.float32))
 
 
 def lesion_suv_max(image: Image, plan: LesionPlan, pose: Floats, shift_mm: Floats) -> float | None:

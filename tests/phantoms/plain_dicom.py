@@ -76,6 +76,7 @@ def datetime_of(text: str, local_zone: str = "") -> dt.datetime:
     if text[-5] in "+-":
         offset = _zone(local_zone) - _zone(text[-5:])
         text = text[:-5]
+    text = f"{text}00.0" if len(text) == len("202103160933") else text
     return dt.datetime.strptime(text, "%Y%m%d%H%M%S.%f") + offset
 
 
@@ -89,7 +90,10 @@ def private(ds: Dataset, group: int, creator: str, offset: int) -> str | None:
     if creator not in ds.private_creators(group):
         return None
     block = ds.private_block(group, creator)
-    return str(block[offset].value) if offset in block else None
+    if offset not in block:
+        return None
+    value = block[offset].value
+    return value.decode().strip() if isinstance(value, bytes) else str(value)
 
 
 def average_time_s(duration_s: float, half_life_s: float) -> float:

@@ -124,11 +124,27 @@ def test_padding_lies_outside_the_circle(tmp_path: Path) -> None:
     image = make_ct(lowest=-1000)
     header = CtHeader(scanner=GE_DISCOVERY, storage=CtStorage.SIGNED_16_SHIFTED)
     written = write_ct_series(tmp_path, image, header, [CtFault.PIXEL_PADDING])
-    outside = circle_outside((34, 36))
+    outside = circle_outside(34, 36)
+    assert written.padded is not None
+    np.testing.assert_array_equal(written.padded, outside)
     for ds in plain.read_all(written.files):
         np.testing.assert_array_equal(ds.pixel_array == ds.PixelPaddingValue, outside)
         inside = (plain.rescaled(ds) - plain.expected_plane(ds, image))[~outside]
         assert np.abs(inside).max() == 0.0
+
+
+def test_a_kernel_may_have_two_values(tmp_path: Path) -> None:
+    """The first is the kernel."""
+    written = write_ct_series(tmp_path, make_ct(), None, [CtFault.TWO_KERNELS])
+    assert list(pydicom.dcmread(written.files[0]).ConvolutionKernel) == ["B60f", "3"]
+
+
+@pytest.mark.parametrize("fault", [CtFault.MISSING_RESCALE, CtFault.ZERO_SLOPE])
+def test_rescaling_can_be_useless(fault: CtFault, tmp_path: Path) -> None:
+    """No slope, or a slope of 0, in every slice."""
+    written = write_ct_series(tmp_path, make_ct(), None, [fault])
+    assert {ds.get("RescaleSlope", 0) for ds in plain.read_all(written.files)} == {0}
+    assert written.outcome is Outcome.REFUSED
 
 
 def test_an_overlay_sits_above_the_stored_bits(tmp_path: Path) -> None:

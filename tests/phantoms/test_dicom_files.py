@@ -119,6 +119,16 @@ def test_one_file_is_broken(
     assert sizes[1] > 0.99 * sizes[-1]
 
 
+def test_the_character_set_may_be_unknown(tmp_path: Path) -> None:
+    """Elements that are no text read as ever."""
+    image = make_ct()
+    files = write_ct_series(tmp_path, image, None, [FileFault.UNKNOWN_CHARACTER_SET]).files
+    with pytest.warns(UserWarning, match="Unknown encoding"):
+        datasets = plain.read_all(files)
+    assert {ds.SpecificCharacterSet for ds in datasets} == {"ISO_IR 999"}
+    assert plain.largest_difference(datasets, image, {}) == 0.0
+
+
 def test_a_truncated_file_cannot_give_its_pixels(tmp_path: Path) -> None:
     """The header is whole, the pixels are too few."""
     smallest = min(
@@ -192,7 +202,7 @@ def test_pet_files_are_the_same_bytes_every_time(name: str, tmp_path: Path) -> N
 
 
 def test_a_visit_has_its_two_series_and_all_companions(tmp_path: Path) -> None:
-    """Eleven series with different UIDs under one study."""
+    """All series have different UIDs under one study."""
     visit = write_visit(tmp_path, make_ct(), make_map())
     assert set(visit.companions) == set(Companion)
     assert visit.pet is not None
@@ -233,7 +243,8 @@ def test_a_visit_without_pet_has_no_companions_of_one(tmp_path: Path) -> None:
     """Neither NAC nor projections."""
     visit = write_visit(tmp_path, make_ct(), None)
     assert visit.pet is None
-    assert not {Companion.NOT_CORRECTED, Companion.PROJECTION} & set(visit.companions)
+    of_pet = {Companion.NOT_CORRECTED, Companion.FDG, Companion.PROJECTION}
+    assert set(visit.companions) == set(Companion) - of_pet
 
 
 def test_a_mixed_visit_is_one_folder_of_meaningless_names(tmp_path: Path) -> None:

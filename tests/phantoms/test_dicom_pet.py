@@ -55,6 +55,11 @@ def test_a_dialect_read_by_the_plain_formula_gives_the_painted_suv(
     allowed = written.voxel_step + RELATIVE * float(image.array.max())
     assert plain.largest_difference(datasets, image, plain.suv_factors(datasets)) <= allowed
     assert written.voxel_step < 0.001
+    told = {
+        round((float(ds.ImagePositionPatient[2]) - image.origin_mm[2]) / 5.0): plain.suv_factor(ds)
+        for ds in datasets
+    }
+    assert [told[index] for index in range(12)] == pytest.approx(written.suv_per_unit, rel=1e-8)
 
 
 def test_all_slices_but_the_empty_one_have_slopes_of_their_own(tmp_path: Path) -> None:

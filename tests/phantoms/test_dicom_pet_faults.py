@@ -51,6 +51,12 @@ def _injection_says(keyword: str, value: float) -> Callable[[Dataset], bool]:
     return lambda ds: float(_injection(ds)[keyword].value) == pytest.approx(value)
 
 
+def _starts_to_the_minute(ds: Dataset) -> bool:
+    item = _injection(ds)
+    start = (item.RadiopharmaceuticalStartTime, item.RadiopharmaceuticalStartDateTime)
+    return start == ("0933", "202103160933")
+
+
 def _hours_before_series(ds: Dataset) -> float:
     start = plain.datetime_of(str(_injection(ds).RadiopharmaceuticalStartDateTime))
     return (plain.moment(ds.SeriesDate, ds.SeriesTime) - start).total_seconds() / 3600.0
@@ -114,6 +120,7 @@ CHECKS: dict[PetFault, Callable[[Dataset], bool]] = {
     PetFault.MISSING_WEIGHT: _lacks("PatientWeight"),
     PetFault.ZERO_WEIGHT: _says("PatientWeight", 0.0),
     PetFault.WEIGHT_IN_GRAMS: _says("PatientWeight", 72000.0),
+    PetFault.WEIGHT_WITH_COMMA: lambda ds: ds.get_item("PatientWeight").value == b"72,0",
     PetFault.MISSING_SIZE: _lacks("PatientSize"),
     PetFault.MISSING_SEX: lambda ds: ds.PatientSex == "",
     PetFault.DOSE_IN_MBQ: _injection_says("RadionuclideTotalDose", 198.4),
@@ -125,6 +132,7 @@ CHECKS: dict[PetFault, Callable[[Dataset], bool]] = {
     PetFault.MISSING_START: _injection_lacks(
         "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"
     ),
+    PetFault.SHORT_START: _starts_to_the_minute,
     PetFault.START_DATE_SHIFTED: lambda ds: _hours_before_series(ds) == pytest.approx(0.75 - 24),
     PetFault.START_YEARS_OFF: lambda ds: _hours_before_series(ds) > 24 * 5000,
     PetFault.INJECTION_AFTER_SCAN: lambda ds: _hours_before_series(ds) == pytest.approx(-1 / 3),
@@ -138,6 +146,8 @@ CHECKS: dict[PetFault, Callable[[Dataset], bool]] = {
     PetFault.INTERCEPT: lambda ds: float(ds.RescaleIntercept) < 0.0,
     PetFault.MISSING_FRAME_DURATION: _lacks("ActualFrameDuration"),
     PetFault.MISSING_INJECTION: _lacks("RadiopharmaceuticalInformationSequence"),
+    PetFault.EMPTY_INJECTION: lambda ds: len(ds.RadiopharmaceuticalInformationSequence) == 0,
+    PetFault.MISSING_SERIES_TIME: _lacks("SeriesTime"),
     PetFault.TWO_INJECTIONS: lambda ds: len(ds.RadiopharmaceuticalInformationSequence) == 2,
     PetFault.WRONG_DECAY_FACTOR: _decay_factor_is_ten_minutes_off,
     PetFault.PHILIPS_FACTORS_DISAGREE: lambda ds: suv_factor_ratio(ds) == pytest.approx(1.15),
@@ -282,6 +292,13 @@ def test_the_right_response_depends_on_the_dialect(
 ) -> None:
     """What is missing matters only where it is needed."""
     assert _outcome_of(header, fault) == (outcome, code)
+
+
+def test_a_start_to_the_minute_needs_a_full_minute(tmp_path: Path) -> None:
+    """Seconds cannot be left out where there are some."""
+    header = replace(BASE, uptake_min=44.5)
+    with pytest.raises(ValueError, match="full minute"):
+        write_pet_series(tmp_path, make_map(6), header, [PetFault.SHORT_START])
 
 
 def test_every_fault_names_a_code_unless_harmless() -> None:

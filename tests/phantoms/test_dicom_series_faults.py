@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from phantoms.dicom import Expected, Outcome, SeriesFault, strictest, write_ct_series
+from phantoms.dicom import (
+    FAULTS,
+    Arrangement,
+    CtFault,
+    Expected,
+    FileFault,
+    Outcome,
+    PetFault,
+    SeriesFault,
+    fault_named,
+    strictest,
+    write_ct_series,
+)
 from phantoms.dicom.series_changes import TILT_DEGREES
 from tests.phantoms import plain_dicom as plain
 from tests.phantoms.small_images import make_ct
@@ -139,6 +151,16 @@ def _one_lacks_position(datasets: list[Dataset]) -> bool:
     return sum("ImagePositionPatient" not in ds for ds in datasets) == 1
 
 
+def _is_jittered_in_orientation(datasets: list[Dataset]) -> bool:
+    cosines = np.array([ds.ImageOrientationPatient for ds in datasets], dtype=float)
+    return bool(0.0 < np.ptp(cosines, axis=0).max() < 1e-5)
+
+
+def _has_rounded_spacing(datasets: list[Dataset]) -> bool:
+    spacing = np.array([ds.PixelSpacing for ds in datasets], dtype=float)
+    return bool(0.0 < np.ptp(spacing, axis=0).max() < 1e-6)
+
+
 CHECKS: dict[SeriesFault, Callable[[list[Dataset]], bool]] = {
     SeriesFault.IDENTICAL_DUPLICATE: _is_identical_duplicate,
     SeriesFault.RESENT_DUPLICATE: _is_resent_duplicate,
@@ -147,6 +169,8 @@ CHECKS: dict[SeriesFault, Callable[[list[Dataset]], bool]] = {
     SeriesFault.MISSING_SLICE: _is_missing_slice,
     SeriesFault.UNEVEN_SPACING: _is_uneven,
     SeriesFault.JITTERED_POSITIONS: _is_jittered,
+    SeriesFault.JITTERED_ORIENTATION: _is_jittered_in_orientation,
+    SeriesFault.ROUNDED_SPACING: _has_rounded_spacing,
     SeriesFault.GANTRY_TILT: _is_tilted(TILT_DEGREES),
     SeriesFault.UNSTATED_TILT: _is_tilted(0.0),
     SeriesFault.FOUR_AT_ONE_POSITION: _has_four_everywhere,
@@ -156,12 +180,16 @@ CHECKS: dict[SeriesFault, Callable[[list[Dataset]], bool]] = {
     SeriesFault.MIXED_MATRIX: _has_two("Columns"),
     SeriesFault.TWO_STACKS: _has_two_stacks,
     SeriesFault.TWO_TIME_POINTS: _has_two_time_points,
+    SeriesFault.TWO_ACQUISITIONS: _has_two("AcquisitionNumber"),
+    SeriesFault.VARYING_IMAGE_TYPE: _has_two("ImageType"),
+    SeriesFault.MIXED_PATIENTS: _has_two("PatientID"),
     SeriesFault.SCOUT_INSIDE: _has_scout,
     SeriesFault.SINGLE_SLICE: lambda datasets: len(datasets) == 1,
     SeriesFault.MISSING_POSITION: _one_lacks_position,
     SeriesFault.MISSING_PIXEL_SPACING: _all_are("PixelSpacing", None),
     SeriesFault.EMPTY_UIDS: _all_are("FrameOfReferenceUID", ""),
     SeriesFault.EMPTY_SERIES_UID: _all_are("SeriesInstanceUID", ""),
+    SeriesFault.ONE_UID_FOR_ALL: lambda datasets: len({d.SOPInstanceUID for d in datasets}) == 1,
     SeriesFault.MISSING_FRAME_OF_REFERENCE: _all_are("FrameOfReferenceUID", None),
     SeriesFault.USELESS_NUMBERS: _all_are("InstanceNumber", 1),
     SeriesFault.MISSING_NUMBERS: _all_are("InstanceNumber", None),
@@ -202,7 +230,8 @@ def test_series_to_be_measured_still_hold_every_voxel(fault: SeriesFault, tmp_pa
     """Where a reader must measure, the main stack equals the truth."""
     image = make_ct()
     datasets = plain.read_all(write_ct_series(tmp_path, image, None, [fault]).files)
-    main = [ds for ds in datasets if ds.get("AcquisitionNumber") == 1 and not _has_scout([ds])]
+    parts = (1, 2) if fault is SeriesFault.TWO_ACQUISITIONS else (1,)
+    main = [ds for ds in datasets if ds.AcquisitionNumber in parts and not _has_scout([ds])]
     slices = {round((_z_of(ds) - image.origin_mm[2]) / 1.5) for ds in main}
     assert slices == set(range(SLICES))
     assert plain.largest_difference(main, image, {}) == 0.0
@@ -239,3 +268,12 @@ def test_members_are_their_values_and_carry_their_response() -> None:
     fault = SeriesFault("gantry_tilt")
     assert fault is SeriesFault.GANTRY_TILT
     assert fault.expected == Expected(outcome=Outcome.REFUSED, code="gantry_tilt")
+
+
+def test_all_faults_have_names_of_their_own() -> None:
+    """No two enumerations share a value, so a name in a file means one fault."""
+    kinds = (Arrangement, SeriesFault, FileFault, CtFault, PetFault)
+    assert len(FAULTS) == sum(len(kind) for kind in kinds)
+    assert fault_named("missing_slice") is SeriesFault.MISSING_SLICE
+    with pytest.raises(ValueError, match="no fault is named 'mising_slice'; there are feet_first"):
+        fault_named("mising_slice")

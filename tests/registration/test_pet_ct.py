@@ -237,3 +237,30 @@ def test_shift_scores_find_a_known_shift_between_voxels() -> None:
     np.testing.assert_allclose(scores.best_shift_zyx(), (-0.4, 1.3, -2.0), atol=0.05)
     assert scores.best > scores.at_zero
     assert not scores.is_at_border
+
+
+def test_the_surroundings_of_the_lesion_are_enough_of_the_ct() -> None:
+    """A block of the CT gives the whole scan's answer; beyond it nothing is made up."""
+    pet = make_pet(0, moved_mm=(0.0, -7.0, 4.0))
+    whole, block = align(pet), align(pet, ct=CT.crop(CENTRE, RADIUS_MM + 40.0))
+    assert block.flags == ("pet_ct_moved",)
+    np.testing.assert_allclose(
+        block.pet_from_ct.apply(CENTRE), whole.pet_from_ct.apply(CENTRE), atol=0.7
+    )
+
+
+def test_shift_scores_leave_out_what_is_not_covered() -> None:
+    """What stands in uncovered voxels has no say, and a shift that covers little is not taken."""
+    rng = np.random.default_rng(9)
+    image = rng.normal(size=(12, 12, 12))
+    covered = np.ones(image.shape, dtype=bool)
+    covered[:, :, :4] = False
+    window, weight = rng.normal(size=(6, 6, 6)), np.ones((6, 6, 6))
+    part = np.zeros((6, 6, 6), dtype=int)
+    scores = ShiftScores.from_images(window, weight, part, image, covered)
+    spoilt = np.where(covered, image, 1e3)
+    again = ShiftScores.from_images(window, weight, part, spoilt, covered)
+    np.testing.assert_allclose(scores.score, again.score, atol=1e-9)
+    assert (scores.score[:, :, 0] == -1.0).all()
+    here = np.corrcoef(window[:, :, 1:].ravel(), image[3:9, 3:9, 4:9].ravel())[0, 1]
+    assert scores.score[3, 3, 3] == pytest.approx(here)

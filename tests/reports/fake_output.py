@@ -100,7 +100,7 @@ SCAN_ROWS: Rows = [
     {"visit": "month_3", "modality": "PET", "status": "evaluable", "uptake_min": 47.0,
      "suv_rule": "bqml_start", "comparable": True},
     {"visit": "month_12", "modality": "CT", "status": "evaluable", "kernel": "B30f",
-     "kvp": 100.0, "comparable": False, "comparability_reasons": "kernel_changed;kvp_changed"},
+     "kvp": 100.0, "comparable": False, "comparability_reasons": "kernel_differs;kvp_differs"},
     {"visit": "month_12", "modality": "PET", "status": "evaluable", "uptake_min": 61.0,
      "suv_rule": "bqml_start", "comparable": False,
      "findings": "uptake_outside_window: 61 minutes after infusion, 40 to 50 are asked for"},

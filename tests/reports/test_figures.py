@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from lesionscore.reports.figures import Curve, Point, curves_figure, describe, fold_change_figure
-from lesionscore.reports.lesion_view import size_limit, time_points
+from lesionscore.reports.lesion_curves import size_limit, time_points
 from lesionscore.reports.run_info import read_run
 from lesionscore.reports.study_figures import (
     Bar,

@@ -18,6 +18,7 @@ from tests.reports.fake_output import (
     LESION_ROWS,
     MARKER_VALUES,
     SCAN_ROWS,
+    lesion_rows,
     run_json,
     write_csv,
     write_output,
@@ -152,6 +153,23 @@ def test_contour_and_diameter_are_drawn_over_the_picture(patient_page):
     assert len([a for a in patient_page.all("line") if a["class"] == "diameter"]) == 3 * 3 + 3
 
 
+def test_an_outline_is_drawn_only_where_one_was_measured(tmp_path: Path):
+    """A lesion that could not be read shows the inclusion outline, not one of its own."""
+    out = write_output(tmp_path / "out")
+    rows = lesion_rows("P01")
+    rows[1] |= {"ct_status": "not_evaluable", "healed": "not_evaluable"}
+    write_csv(out / "lesions.csv", rows)
+    page = read_page(render_patient_report(out, "P01"))
+    before = read_page(render_patient_report(write_output(tmp_path / "other"), "P01"))
+    outlines = [
+        [sum(a.get("class") == kind for a in one.all("path")) for kind in ("own", "reference")]
+        for one in (before, page)
+    ]
+    planes_and_blocks = 9
+    assert outlines[0][0] - outlines[1][0] == planes_and_blocks
+    assert outlines[0][1] == outlines[1][1]
+
+
 def test_markers_stand_with_value_unit_and_change(patient_page):
     """Formation, degradation, six ratios and the composite, in the protocol's order."""
     (table,) = patient_page.in_section("markers")
@@ -172,7 +190,7 @@ def test_scans_stand_with_what_was_chosen_and_why(patient_page):
     assert "bqml_start (factor 0.000465)" in pet[11]
     assert pet[10] == "45.2"
     assert later[12] == "−6.4"
-    assert "kernel_changed" in table.rows[5][13]
+    assert "kernel_differs" in table.rows[5][13]
 
 
 def test_methods_give_the_protocols_numbers(patient_page):

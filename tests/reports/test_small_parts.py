@@ -6,6 +6,7 @@ import doctest
 import importlib
 import json
 import pkgutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,8 @@ def test_findings_are_taken_apart(text: str, found):
     [
         ("metal", "Metal lies beside"),
         ("metal (3)", "Metal lies beside"),
-        ("CTX_no_sample", "CTX: there is no sample"),
+        ("degradation_no_sample", "degradation: there is no sample"),
+        ("degradation_baseline_below_limit", "degradation: baseline: the value is below"),
         ("baseline_below_limit", "baseline: the value is below"),
         ("baseline_missing", "There is no baseline"),
     ],
@@ -182,3 +184,17 @@ def test_the_colour_scale_is_round_and_holds_every_maximum(tmp_path: Path, highe
     pictures = lesion_pictures(tmp_path, "L1", ["inclusion"], [None, 0.5, highest], "l1")
     assert pictures is not None
     assert pictures.scale_suv == pytest.approx(scale)
+
+
+def documented_codes() -> list[str]:
+    """Codes of lesions and markers that the documentation lists."""
+    page = (Path(__file__).parents[2] / "docs" / "codes.md").read_text(encoding="utf-8")
+    rows = (line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `"))
+    mine = (row[0] for row in rows if re.search(r"`(lesions|markers|patients)\.", row[-1]))
+    return sorted({code for cell in mine for code in re.findall(r"`([a-z0-9_]+)`", cell)})
+
+
+@pytest.mark.parametrize("code", documented_codes())
+def test_every_documented_code_has_words_on_the_page(code: str):
+    """What docs/codes.md explains, the report explains too (reports/codes.py)."""
+    assert meaning(code)

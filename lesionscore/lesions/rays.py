@@ -1,0 +1,149 @@
+"""A rough outline of the lesion that a point lies in: rays to the nearest edge, made robust.
+
+Some rays run too far: through a broken cortex, or along a sparse patch of bone. The outline is
+a star of low order that most rays agree on, so that such rays are outvoted, not followed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from lesionscore.errors import MeasurementError
+from lesionscore.lesions.background import normal_level
+from lesionscore.lesions.meshing import cube_grid, mesh_step_mm
+from lesionscore.lesions.patch import Patch
+from lesionscore.lesions.surface import Surface
+from lesionscore.quantities import PositionMm
+
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+
+RAYS = 400
+RAY_STEP_MM = 0.5
+LONGEST_RAY_MM = 32.0
+SMOOTH_MM = 1.0
+LEAST_RISE_HU = 30.0
+ROUNDS = 5
+HIGHEST_ORDER = 2
+LEAST_RADIUS_MM = 1.8
+
+
+def surface_from_point(patch: Patch, point_mm: PositionMm) -> tuple[Surface, float]:
+    """Rough surface of the lesion that a point lies in.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels around the point.
+    point_mm : tuple of float
+        A point inside the lesion, LPS, mm.
+
+    Returns
+    -------
+    Surface
+        Near to an ellipsoid; where rays meet no edge it is continued from the others.
+    float
+        Level of the lesion, HU.
+
+    Raises
+    ------
+    MeasurementError
+        If most rays from the point meet no edge.
+    """
+    smooth = ndimage.gaussian_filter(
+        patch.values_hu, [SMOOTH_MM / step for step in patch.spacing_zyx_mm]
+    )
+    centre = np.asarray(point_mm, dtype=np.float64)
+    away = np.linalg.norm(patch.positions_mm() - centre, axis=-1)
+    level = float(np.median(patch.values_hu[away < max(2.2, 1.1 * max(patch.spacing_zyx_mm))]))
+    typical = 4.0
+    directions = _directions()
+    patterns = _low_order(directions)
+    radii = np.full(RAYS, typical)
+    for _ in range(ROUNDS):
+        away = np.linalg.norm(patch.positions_mm() - centre, axis=-1) - (typical + 1.0)
+        normal, _ = normal_level(smooth, away, level)
+        rise = max(0.5 * abs(normal - level), LEAST_RISE_HU)
+        seen = _ray_lengths(smooth, patch, centre, directions, level, rise)
+        typical = float(np.nanmedian(np.where(np.isfinite(seen), seen, LONGEST_RAY_MM)))
+        if typical >= LONGEST_RAY_MM:
+            raise MeasurementError("no edge of a lesion was found around the point")
+        radii = _agreed(seen, patterns, typical)
+        centre = centre + (0.75 * radii**4 @ directions) / (radii**3).sum()
+    seen = _ray_lengths(smooth, patch, centre, directions, level, rise)
+    radii = _agreed(seen, patterns, typical)
+    return _star(centre, directions, radii), level
+
+
+def _agreed(seen: Floats, patterns: Floats, typical: float) -> Floats:
+    """Radii of low order that most rays agree on; rays without an edge do not vote."""
+    valid = np.isfinite(seen)
+    lengths = np.where(valid, seen, typical)
+    fitted = np.full(len(seen), typical)
+    scale = 0.10 * typical + 0.4
+    # small orders are held back a little where few rays vote
+    ridge = np.full(patterns.shape[1], 1.0)
+    ridge[0] = 0.0
+    for _ in range(12):
+        off = (lengths - fitted) / scale
+        weight = valid / (1.0 + off**2) ** 2
+        system = (patterns.T * weight) @ patterns + np.diag(ridge)
+        coefficients = np.linalg.solve(system, patterns.T @ (weight * lengths))
+        fitted = np.clip(patterns @ coefficients, 0.4 * typical, 2.2 * typical)
+    return np.maximum(fitted, LEAST_RADIUS_MM)
+
+
+def _ray_lengths(
+    smooth: Singles, patch: Patch, centre: Floats, directions: Floats, level: float, rise: float
+) -> Floats:
+    """Length of each ray until the image leaves the lesion's level; NaN without an edge."""
+    lengths = np.arange(1.0, LONGEST_RAY_MM, RAY_STEP_MM)
+    points = centre + directions[:, None, :] * lengths[None, :, None]
+    at = np.moveaxis(patch.grid.index_zyx(points), -1, 0)
+    values = ndimage.map_coordinates(smooth, at, order=1, mode="nearest")
+    off = np.where(values > level, values - level, level - values - 20.0)
+    outside = off > rise
+    # two samples in a row: a single speck is noise
+    outside[:, :-1] &= outside[:, 1:]
+    first = outside.argmax(axis=1)
+    rows = np.arange(len(first))
+    before = off[rows, np.maximum(first - 1, 0)]
+    share = np.clip((rise - before) / np.maximum(off[rows, first] - before, 1.0), 0.0, 1.0)
+    found = outside.any(axis=1)
+    return np.where(found, lengths[first] - (1.0 - share) * RAY_STEP_MM, np.nan)
+
+
+def _star(centre: Floats, directions: Floats, radii: Floats) -> Surface:
+    """Closed surface with the given radii along directions from a centre."""
+    points = centre + directions * radii[:, None]
+    step = mesh_step_mm(float(np.median(radii)))
+    margin = 4.0 * step
+    grid = cube_grid(points.min(axis=0) - margin, points.max(axis=0) + margin, step)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape_zyx), indexing="ij"), axis=-1)
+    offset = grid.positions_mm(index) - centre
+    distance = np.linalg.norm(offset, axis=-1)
+    unit = offset / np.maximum(distance, 1e-6)[..., None]
+    gaps, nearest = cKDTree(directions).query(unit.reshape(-1, 3), k=6)
+    share = np.exp(-0.5 * (gaps / 0.12) ** 2) + 1e-9
+    edge = (share * radii[nearest]).sum(axis=1) / share.sum(axis=1)
+    return Surface.from_level_set(distance - edge.reshape(distance.shape), grid)
+
+
+def _low_order(directions: Floats) -> Floats:
+    """Polynomials of order 0 to 2 on the sphere, shape (n, 9)."""
+    x, y, z = directions.T
+    return np.stack(
+        [np.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3.0 * z * z - 1.0], axis=1
+    )
+
+
+def _directions() -> Floats:
+    """Unit vectors spread evenly over the sphere, shape (RAYS, 3)."""
+    index = np.arange(RAYS) + 0.5
+    height = 1.0 - 2.0 * index / RAYS
+    turn = index * np.pi * (3.0 - np.sqrt(5.0))
+    ring = np.sqrt(1.0 - height**2)
+    return np.stack([ring * np.cos(turn), ring * np.sin(turn), height], axis=1)

@@ -1,0 +1,226 @@
+"""The lesion's edge: density of shells around its surface, and what has become denser.
+
+Sclerosis is judged voxel by voxel against what the same bone showed at inclusion, the scanner's
+drift removed, so neither shrinkage by normal bone nor drift can pass for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from lesionscore.lesions.patch import Patch
+from lesionscore.lesions.rasterise import coverage, signed_distance
+from lesionscore.lesions.records import LesionEdge
+from lesionscore.lesions.surface import Surface
+from lesionscore.protocol.rules import EdgeRule
+
+Singles = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+REFERENCE_MM = (5.0, 13.0)  # distance from the surface: the same bone, beyond any rim
+FLAT_HU_PER_MM = 40.0  # steeper places show the alignment's error, not the scanner's drift
+BODY_HU = (-150.0, 700.0)
+LEAST_REFERENCE_VOXELS = 40
+LEAST_SHELL_VOXELS = 12
+TISSUE_MM3 = 125.0  # volume of a piece of tissue whose change is one of its own
+USUAL_DRIFT_HU = 10.0
+LARGEST_DRIFT_HU = 40.0
+DRIFT_SD_HU = 4.0  # of the drift between neighbouring tissues of one scan
+SHARED_VOXELS_MM3 = 8.0  # volume over which trabecular texture goes together
+LEAST_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExpectedBone:
+    """What a visit's voxels would show if the lesion were gone and nothing else had changed.
+
+    Parameters
+    ----------
+    level_hu, spread_hu : ndarray, shape (n_z, n_y, n_x), float32
+        HU at inclusion carried to the visit, and SD.
+    is_bone : ndarray, shape (n_z, n_y, n_x), bool
+        Within the bone's own outline.
+    """
+
+    level_hu: Singles
+    spread_hu: Singles
+    is_bone: Flags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shells:
+    """Mean HU of the outer and inner shell and of reference bone on one scan."""
+
+    rim_hu: float
+    inner_hu: float | None
+    reference_hu: float | None
+    reference_sd_hu: float | None
+
+
+def scanner_drift_hu(patch: Patch, carried: Surface, expected: ExpectedBone) -> float:
+    """Offset of a scan against inclusion, from tissue around the lesion.
+
+    Parameters
+    ----------
+    patch : Patch
+        The visit's voxels.
+    carried : Surface
+        The inclusion surface on the visit.
+    expected : ExpectedBone
+        The inclusion's values on the visit's voxels.
+
+    Returns
+    -------
+    float
+        Median difference in HU, drawn towards 0 by as much as it is uncertain, and never more
+        than `LARGEST_DRIFT_HU`; 0 where too little is in view.
+    """
+    away = signed_distance(carried, patch.grid, band_mm=REFERENCE_MM[1] + 1.0)
+    chosen = (away > REFERENCE_MM[0]) & (away < REFERENCE_MM[1])
+    chosen &= (expected.level_hu > BODY_HU[0]) & (expected.level_hu < BODY_HU[1])
+    slopes = np.gradient(expected.level_hu, *patch.spacing_zyx_mm)
+    chosen &= np.sqrt(sum(slope**2 for slope in slopes)) < FLAT_HU_PER_MM
+    if int(chosen.sum()) < LEAST_REFERENCE_VOXELS:
+        return 0.0
+    difference = (patch.values_hu - expected.level_hu)[chosen]
+    middle = float(np.median(difference))
+    spread = 1.4826 * float(np.median(np.abs(difference - middle)))
+    tissues = max(float(chosen.sum()) * float(np.prod(patch.spacing_zyx_mm)) / TISSUE_MM3, 1.0)
+    drawn = middle / (1.0 + spread**2 / tissues / USUAL_DRIFT_HU**2)
+    return float(np.clip(drawn, -LARGEST_DRIFT_HU, LARGEST_DRIFT_HU))
+
+
+def measure_shells(patch: Patch, carried: Surface, is_bone: Flags, rule: EdgeRule) -> Shells:
+    """Mean HU of the shells around the inclusion surface on one scan, as measured.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels.
+    carried : Surface
+        The inclusion surface on this scan.
+    is_bone : ndarray, shape (n_z, n_y, n_x), bool
+        Within the bone's outline; soft tissue outside a breach is no rim.
+    rule : EdgeRule
+        Thickness of the shells.
+    """
+    away = signed_distance(carried, patch.grid, band_mm=REFERENCE_MM[1] + 1.0)
+    outer = (away > 0) & (away <= rule.outer_shell_mm) & is_bone
+    inner = (away <= 0) & (away > -rule.inner_shell_mm)
+    reference = (away > REFERENCE_MM[0]) & (away < REFERENCE_MM[1]) & is_bone
+    spongy = reference & (patch.values_hu < BODY_HU[1])
+    enough = int(spongy.sum()) >= LEAST_REFERENCE_VOXELS
+    return Shells(
+        rim_hu=float(patch.values_hu[outer].mean()) if outer.any() else float("nan"),
+        inner_hu=float(patch.values_hu[inner].mean()) if inner.any() else None,
+        reference_hu=float(np.median(patch.values_hu[spongy])) if enough else None,
+        reference_sd_hu=float(patch.values_hu[spongy].std()) if enough else None,
+    )
+
+
+def inclusion_edge(shells: Shells) -> LesionEdge | None:
+    """Edge at inclusion, which later visits are compared with; None without a shell of bone."""
+    if not np.isfinite(shells.rim_hu):
+        return None
+    reference = shells.reference_hu
+    return LesionEdge(
+        rim_hu=shells.rim_hu,
+        inner_hu=shells.inner_hu,
+        reference_hu=reference,
+        reference_sd_hu=shells.reference_sd_hu,
+        drift_hu=0.0,
+        sclerosis_hu=None if reference is None else shells.rim_hu - reference,
+    )
+
+
+def visit_edge(
+    patch: Patch,
+    carried: Surface,
+    current: Surface | None,
+    lesion_hu: float,
+    expected: ExpectedBone,
+    drift_hu: float,
+    inclusion: LesionEdge | None,
+    rule: EdgeRule,
+) -> LesionEdge | None:
+    """Edge of a lesion at a visit against inclusion.
+
+    Parameters
+    ----------
+    patch : Patch
+        The visit's voxels.
+    carried : Surface
+        The inclusion surface on the visit.
+    current : Surface or None
+        What is left of the lesion; None where nothing is.
+    lesion_hu : float
+        Level of what is left.
+    expected : ExpectedBone
+        The inclusion's bone on the visit's voxels.
+    drift_hu : float
+        Of the scanner, from `scanner_drift_hu`.
+    inclusion : LesionEdge or None
+        The edge at inclusion.
+    rule : EdgeRule
+        Thickness of the shells.
+
+    Returns
+    -------
+    LesionEdge or None
+        None where too little of the shell is bone.
+
+    Notes
+    -----
+    A voxel with a share *c* of lesion shows ``c * lesion + (1 - c) * (bone + sclerosis)``. The
+    sclerosis of the shell is the least-squares value over its voxels. The shell is that around
+    what is left; of a lesion that is gone, its whole place and the shell around it.
+    """
+    shells = measure_shells(patch, carried, expected.is_bone, rule)
+    edge = inclusion_edge(shells)
+    if edge is None or inclusion is None:
+        return edge
+    surface = carried if current is None else current
+    away = signed_distance(surface, patch.grid, band_mm=rule.outer_shell_mm + 2.0)
+    share = np.zeros_like(patch.values_hu) if current is None else coverage(current, patch)
+    chosen = (away <= rule.outer_shell_mm) & (share < 1.0 - LEAST_SHARE) & expected.is_bone
+    if int(chosen.sum()) < LEAST_SHELL_VOXELS:
+        return edge
+    rest = (1.0 - share)[chosen]
+    bone = expected.level_hu[chosen] + drift_hu
+    excess = patch.values_hu[chosen] - share[chosen] * lesion_hu - rest * bone
+    total = float((rest**2).sum())
+    change = float((rest * excess).sum() / total)
+    change_sd = _mean_sd(patch, expected.spread_hu[chosen], total)
+    rim_change = shells.rim_hu - inclusion.rim_hu - drift_hu
+    return LesionEdge(
+        rim_hu=shells.rim_hu,
+        inner_hu=shells.inner_hu,
+        reference_hu=shells.reference_hu,
+        reference_sd_hu=shells.reference_sd_hu,
+        drift_hu=drift_hu,
+        rim_hu_change=rim_change,
+        rim_z=rim_change / change_sd,
+        sclerosis_hu=edge.sclerosis_hu,
+        sclerosis_change_hu=change,
+        sclerosis_change_sd_hu=change_sd,
+    )
+
+
+def _mean_sd(patch: Patch, spread_hu: Singles, n_voxels: float) -> float:
+    """SD of a mean over a shell: noise, texture that is not known, and drift."""
+    voxel_mm3 = float(np.prod(patch.spacing_zyx_mm))
+    textures = max(n_voxels * voxel_mm3 / SHARED_VOXELS_MM3, 1.0)
+    texture2 = float((spread_hu**2).mean()) / textures
+    noise2 = patch.noise.effective_variance / max(n_voxels, 1.0)
+    return float(np.sqrt(noise2 + texture2 + DRIFT_SD_HU**2))
+
+
+def carried_flags(flags: Flags, at: npt.NDArray[np.float64]) -> Flags:
+    """Flags at array indices, shape (3, ...), by the nearest voxel; False outside."""
+    return np.asarray(
+        ndimage.map_coordinates(flags.astype(np.uint8), at, order=0, mode="constant") > 0
+    )
