@@ -94,9 +94,7 @@ def run(
         return results
     done: dict[str, PatientResult] = {}
     with _workers(min(jobs, len(cases)), cluster) as workers:
-        futures = {
-            workers.submit(_attempt, case, protocol, out): case.patient_id for case in cases
-        }
+        futures = {workers.submit(_attempt, case, protocol, out): case.patient_id for case in cases}
         for future in as_completed(futures):
             done[futures[future]] = future.result()
             told(futures[future], "")

@@ -235,9 +235,7 @@ def _frames(study: Study, results: Sequence[PatientResult]) -> dict[str, pd.Data
 
 def _marker_results(study: Study, patients: Sequence[str]) -> tuple[MarkerResult, ...]:
     """Markers of the patients at hand."""
-    dates = {
-        one: start for one in patients if (start := study.inclusion_date(one)) is not None
-    }
+    dates = {one: start for one in patients if (start := study.inclusion_date(one)) is not None}
     rows = [row for row in study.markers if row.patient_id in patients]
     return evaluate_markers(rows, study.protocol, dates, patients if study.markers else ())
 

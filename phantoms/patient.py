@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from phantoms.anatomy.bone import Bone
-from phantoms.anatomy.bricks import Bricks, bake
+from phantoms.anatomy.bone import Bone, apply
+from phantoms.anatomy.bricks import BakedBones
 from phantoms.anatomy.build import Build, draw_build
 from phantoms.anatomy.shapes import Floats
 from phantoms.anatomy.skeleton import build_skeleton
@@ -20,11 +22,12 @@ from phantoms.lesions.drawing import random_confounders, random_lesions
 from phantoms.lesions.plan import LesionPlan
 from phantoms.lesions.truth import LesionTruth, lesion_truths
 from phantoms.pose import pose_skeleton
-from phantoms.scanner.body import make_scene
+from phantoms.scanner.blur import Kernel
 from phantoms.scanner.bones import draw_label
 from phantoms.scanner.ct import Anatomy, render_ct
 from phantoms.scanner.pet import lesion_suv_max, render_pet, with_noise
 from phantoms.scanner.plan import ScanChoice, ScanPlan, plan_scan
+from phantoms.scanner.scene import make_scene
 
 PRESETS = ("small", "full")
 
@@ -91,9 +94,9 @@ class Patient:
         )
 
     @cached_property
-    def bricks(self) -> dict[str, Bricks]:
-        """Bones evaluated on their lattices."""
-        return {name: bake(bone) for name, bone in self.bones.items()}
+    def bricks(self) -> BakedBones:
+        """Bones evaluated on their lattices, each when first asked for."""
+        return BakedBones(self.bones)
 
     @cached_property
     def texture(self) -> Floats32:
@@ -104,6 +107,53 @@ class Patient:
     def pattern(self) -> Floats32:
         """Smooth pattern that the soft tissues are drawn from."""
         return soft_pattern(self.build)
+
+    def prepare(self) -> None:
+        """Make all that the scans share, before threads ask for it."""
+        self.bricks.bake_all()
+        _ = self.texture, self.pattern
+
+    def around(
+        self, lesion_id: str, visit: str, half_mm: float, spacing_mm: float, kernel: Kernel
+    ) -> ScanPlan:
+        """Plan a small scan of cubic voxels around a lesion: for tests and pictures.
+
+        Parameters
+        ----------
+        lesion_id, visit : str
+            Which lesion, when.
+        half_mm : float
+            Half the edge of the cube.
+        spacing_mm : float
+            Of the voxels, along all axes.
+        kernel : Kernel
+            ``Kernel.IDEAL`` for an image without point spread.
+
+        Returns
+        -------
+        ScanPlan
+            To be given to `render_ct`; without drift.
+        """
+        plan = self.lesion(lesion_id)
+        centre = apply(self.poses[visit][plan.bone], plan.lobes[:, 9:12].mean(axis=0))
+        count = 2 * math.ceil(half_mm / spacing_mm) + 1
+        x, y, z = (float(v) for v in centre - spacing_mm * (count - 1) / 2)
+        return replace(
+            self.scans[visit],
+            shape_zyx=(count, count, count),
+            spacing_xyz_mm=(spacing_mm, spacing_mm, spacing_mm),
+            origin_mm=(x, y, z),
+            thickness_mm=spacing_mm,
+            kernel=kernel,
+            kvp=120.0,
+            drift_hu=0.0,
+            metal=False,
+        )
+
+    def forget(self) -> None:
+        """Drop what can be made again (bricks and lattices), to free memory."""
+        for name in ("bricks", "texture", "pattern"):
+            self.__dict__.pop(name, None)
 
     def anatomy(self, visit: str) -> Anatomy:
         """Patient and visit as the painters need them."""

@@ -41,8 +41,10 @@ def pose_skeleton(bones: Mapping[str, Bone], build: Build, visit: str) -> dict[s
             moved[name] = root
             continue
         draw = build.rng("pose", visit, name)
-        angles = draw.normal(0, joint.sd_deg) + bend * joint.bend_deg + breath * np.array(
-            joint.breath_deg
+        angles = (
+            draw.normal(0, joint.sd_deg)
+            + bend * joint.bend_deg
+            + breath * np.array(joint.breath_deg)
         )
         angles *= min(1.0, joint.limit_deg / max(float(np.linalg.norm(angles)), 1e-9))
         pivot = np.array(joint.pivot_mm)

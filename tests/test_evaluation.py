@@ -187,7 +187,7 @@ def test_a_patient_who_fails_unforeseen_leaves_the_others_untouched(
 
     evaluate_patient = batch.evaluate_patient
 
-    def broken(case, *arguments):  # noqa: ANN001, ANN002, ANN202
+    def broken(case, *arguments):
         if case.patient_id == "P01":
             raise ZeroDivisionError("unforeseen")
         return evaluate_patient(case, *arguments)

@@ -1,4 +1,4 @@
-"""The whole way on real scans: a CT with drawn lesions that is moved, and a PET/CT with RTSTRUCT."""
+"""The whole way on real scans: a moved CT with drawn lesions, and a PET/CT with RTSTRUCT."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def with_ellipsoid(ct: Volume, centre_zyx: tuple[float, float, float], scale: fl
     for dz in steps:
         for dy in steps:
             for dx in steps:
-                index = np.stack(np.mgrid[block], axis=-1) + [dz, dy, dx]
+                index = np.stack(np.mgrid[block], axis=-1) + np.array([dz, dy, dx])
                 offset = (ct.grid.positions_mm(index) - centre) / (RADII_XYZ_MM * scale)
                 fraction[block] += ((offset**2).sum(axis=-1) < 1) / SUBDIVISION**3
     array = ct.array * (1 - fraction) + LESION_HU * fraction
@@ -125,12 +125,10 @@ def sarcoma_study(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("sarcoma")
     unpack(shared_data / "petct_sts" / "petct_sts_002_008.tar.xz", folder)
     (folder / "visits.csv").write_text(
-        "patient_id,visit,date,ct,pet\n"
-        "S2,inclusion,2024-01-10,STS_002/CT/image,STS_002/PET/image\n"
+        "patient_id,visit,date,ct,pet\nS2,inclusion,2024-01-10,STS_002/CT/image,STS_002/PET/image\n"
     )
     (folder / "lesions.csv").write_text(
-        "patient_id,lesion_id,site,x_mm,y_mm,z_mm,mask,label\n"
-        "S2,T1,thigh,,,,STS_002/CT/mask,1\n"
+        "patient_id,lesion_id,site,x_mm,y_mm,z_mm,mask,label\nS2,T1,thigh,,,,STS_002/CT/mask,1\n"
     )
     return folder
 

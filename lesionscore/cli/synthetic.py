@@ -11,7 +11,7 @@ import typer
 
 from lesionscore.cli.exits import Exit, finish, refusals
 from lesionscore.cli.scoring import run_evaluation, show_verdicts
-from lesionscore.cli.show import progress_bar, say, say_error
+from lesionscore.cli.show import progress_bar, say, say_error, show_table
 from lesionscore.study import read_study
 from lesionscore.validation.limits import LIMITS
 
@@ -70,9 +70,7 @@ def _write_phantoms(folder: Path, *, patients: int, seed: int, preset: Preset) -
                 told(what, "written")
                 told(what, "")
 
-            write_study(
-                folder, patients=patients, seed=seed, preset=preset.value, progress=written
-            )
+            write_study(folder, patients=patients, seed=seed, preset=preset.value, progress=written)
     except OSError as exc:
         say_error(f"{folder}: cannot be written ({exc.strerror or exc})")
         raise typer.Exit(Exit.NOTHING_DONE) from exc

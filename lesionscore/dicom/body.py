@@ -44,10 +44,9 @@ def weight_kg(header: Header, notes: Notes) -> float:
     """
     weight = header.number(tags.PATIENT_WEIGHT)
     if weight is None or not weight > 0:
-        found = "missing" if weight is None else f"{weight:g}"
         raise SuvError(
-            f"Patient's Weight (0010,1030) is {found}; SUV by body weight needs it in kg."
-            + explain(header, tags.PATIENT_WEIGHT)
+            f"Patient's Weight (0010,1030) is {header.said(tags.PATIENT_WEIGHT)}; "
+            "SUV by body weight needs it in kg." + explain(header, tags.PATIENT_WEIGHT)
         )
     if weight > GRAMS_ABOVE_KG:
         if notes.is_strict:
@@ -70,10 +69,9 @@ def size_cm(header: Header, notes: Notes) -> float:
     """
     size = header.number(tags.PATIENT_SIZE)
     if size is None or not size > 0:
-        found = "missing" if size is None else f"{size:g}"
         raise SuvError(
-            f"Patient's Size (0010,1020) is {found}; this SUV type needs it in metres."
-            + explain(header, tags.PATIENT_SIZE)
+            f"Patient's Size (0010,1020) is {header.said(tags.PATIENT_SIZE)}; "
+            "this SUV type needs it in metres." + explain(header, tags.PATIENT_SIZE)
         )
     if size <= TALLEST_M:
         return size * 100.0

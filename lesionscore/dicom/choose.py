@@ -9,7 +9,7 @@ from lesionscore.dicom import tags
 from lesionscore.dicom.classify import Kind, is_bone_kernel, is_reformat
 from lesionscore.dicom.find import AXIAL, FoundSeries
 from lesionscore.dicom.tracer import NAF, tracer_of
-from lesionscore.errors import SeriesError
+from lesionscore.errors import SeriesError, SuvError
 
 WHOLE_COVERAGE = 0.9
 """A series that covers this share of the longest one covers as much as it."""
@@ -38,6 +38,8 @@ def pick(found: Sequence[FoundSeries], kind: Kind) -> tuple[FoundSeries, str]:
     ------
     SeriesError
         If none can be measured, or if the folder mixes patients or days.
+    SuvError
+        If PET is there, and only its SUV cannot be had.
 
     Notes
     -----
@@ -47,7 +49,7 @@ def pick(found: Sequence[FoundSeries], kind: Kind) -> tuple[FoundSeries, str]:
     """
     usable = [one for one in found if one.kind is kind and one.summary.measurable]
     if not usable:
-        raise SeriesError(_nothing(found, kind))
+        raise _error_kind(found, kind)(_nothing(found, kind))
     _check_one_patient(usable, kind)
     if len(usable) == 1:
         return usable[0], f"the only measurable {kind.upper()} series"
@@ -56,6 +58,12 @@ def pick(found: Sequence[FoundSeries], kind: Kind) -> tuple[FoundSeries, str]:
     best, second = ranked[0], ranked[1]
     words = _words(best, second, kind, longest)
     return best, f"best of {len(usable)} measurable {kind.upper()} series: {words}"
+
+
+def _error_kind(found: Sequence[FoundSeries], kind: Kind) -> type[SeriesError] | type[SuvError]:
+    """SuvError if SUV is all that is wrong with the series of a kind; else SeriesError."""
+    errors = [one.error for one in found if one.kind is kind]
+    return SuvError if errors and all(isinstance(e, SuvError) for e in errors) else SeriesError
 
 
 def _nothing(found: Sequence[FoundSeries], kind: Kind) -> str:

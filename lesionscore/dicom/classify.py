@@ -33,10 +33,11 @@ PROJECTIONS = frozenset(
 )
 REFORMATS = frozenset({"MPR", "REFORMATTED", "CURVED_MPR", "CPR", "RESAMPLED"})
 NOT_CORRECTED = re.compile(
-    r"\bN\s?A\s?C\b|_NAC\b|\bNAC_|NO[\s_-]?AC\b|NON[\s_-]?(AC\b|ATT)|UNCORRECTED|WITHOUT[\s_-]AC\b",
+    r"(?<![A-Z])N\s?A\s?C(?![A-Z])|NO[\s_-]?AC(?![A-Z])"
+    r"|NON[\s_-]?(AC(?![A-Z])|ATT)|UNCORRECTED|WITHOUT[\s_-]AC(?![A-Z])",
     re.IGNORECASE,
 )
-PROJECTED = re.compile(r"\bMIP\b|_MIP\b|\bMIP_", re.IGNORECASE)
+PROJECTED = re.compile(r"(?<![A-Z])MIP(?![A-Z])", re.IGNORECASE)
 DOSE = re.compile(r"DOSE\s?(REPORT|INFO|RECORD)|PATIENT PROTOCOL|PATIENTENPROTOKOLL", re.IGNORECASE)
 
 
@@ -147,7 +148,7 @@ def is_reformat(header: Header) -> bool:
 
 
 BONE = re.compile(r"BONE|EDGE|ULTRA|KNOCHEN|^Y[C-E]$|^FC(3\d|8\d)", re.IGNORECASE)
-SIEMENS = re.compile(r"^[A-Z]{1,2}(\d\d)[A-Z]?")
+SIEMENS = re.compile(r"^[A-Z]{1,2}(\d\d)[A-Z]?", re.IGNORECASE)
 SHARP_SIEMENS = 57  # B60 to B80, Br59 and up; H and U kernels alike
 
 

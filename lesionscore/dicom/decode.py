@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lesionscore.dicom import tags
+from lesionscore.dicom.layout import PixelLayout, pixel_bytes
 from lesionscore.dicom.parse import (
     DEFLATED_LITTLE,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
 )
+from lesionscore.dicom.slices import Slice
 from lesionscore.errors import SeriesError
-
-if TYPE_CHECKING:
-    from lesionscore.dicom.pixels import PixelLayout
-    from lesionscore.dicom.slices import Slice
 
 NATIVE = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED_LITTLE})
 LOSSLESS = {
@@ -108,8 +105,6 @@ def decode_frames(
     """
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import UID
-
-    from lesionscore.dicom.pixels import pixel_bytes
 
     syntax = one.file.transfer_syntax
     if syntax not in LOSSLESS and syntax not in EITHER:

@@ -20,7 +20,7 @@ from lesionscore.dicom.sources import Source
 from lesionscore.dicom.stacks import Part, separate
 from lesionscore.dicom.suv import compute_suv
 from lesionscore.dicom.times import scan_date
-from lesionscore.errors import DicomError, Finding, Severity
+from lesionscore.errors import DicomError, Finding, SeriesError, Severity
 
 AXIAL = 0.8
 """Smallest share of the slice normal along the body for a stack to be called axial."""
@@ -98,6 +98,7 @@ class FoundSeries:
     patient_id: str
     day: date | None
     stack: Stack | None
+    error: DicomError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,9 +206,12 @@ def summarise(
     header = first.header
     kind = kind_of(first)
     findings = list(part.findings)
-    why_not, stack = WHY_NOT.get(kind, ""), None
+    why_not, stack, error = WHY_NOT.get(kind, ""), None, None
     if not why_not:
-        why_not, stack = check_measurable(part, kind, policy, findings)
+        try:
+            stack = check_measurable(part, kind, policy, findings)
+        except DicomError as exc:
+            why_not, error = str(exc), exc
     if kind in MEASURED:
         findings.extend(oddities(part.slices))
     day = scan_date(header)
@@ -238,6 +242,7 @@ def summarise(
         patient_id=patient_id,
         day=day,
         stack=stack,
+        error=error,
     )
 
 
@@ -284,25 +289,26 @@ def oddities(slices: Sequence[Slice]) -> list[Finding]:
     return found
 
 
-def check_measurable(
-    part: Part, kind: Kind, policy: SuvPolicy, findings: list[Finding]
-) -> tuple[str, Stack | None]:
-    """Why a CT or PET cannot be measured ("" if it can), and its stack."""
+def check_measurable(part: Part, kind: Kind, policy: SuvPolicy, findings: list[Finding]) -> Stack:
+    """Build the stack of a CT or PET, after every check that needs no pixels.
+
+    Raises
+    ------
+    DicomError
+        If it cannot be measured: a `SuvError` for what concerns SUV, else a `SeriesError`.
+    """
     for one in part.slices:
         fault = compression_fault(one)
         if fault is not None:
-            return fault, None
-    try:
-        stack = build_stack(part.slices)
-        findings.extend(stack.findings)
-        notes = Notes(policy=policy)
-        check_slices(stack.slices, notes, is_pet=kind is Kind.PET)
-        findings.extend(notes.findings)
-        if kind is Kind.PET:
-            findings.extend(compute_suv(stack.slices, policy).findings)
-    except DicomError as exc:
-        return str(exc), None
-    return "", stack
+            raise SeriesError(fault)
+    stack = build_stack(part.slices)
+    findings.extend(stack.findings)
+    notes = Notes(policy=policy)
+    check_slices(stack.slices, notes, is_pet=kind is Kind.PET)
+    findings.extend(notes.findings)
+    if kind is Kind.PET:
+        findings.extend(compute_suv(stack.slices, policy).findings)
+    return stack
 
 
 def scanner_name(one: Slice) -> str:

@@ -111,6 +111,15 @@ class Header:
         number = self.number(tag)
         return int(number) if number is not None and number == int(number) else None
 
+    def said(self, tag: int) -> str:
+        """Say in words what an element holds: its text, or that it is missing or empty."""
+        if self.value(tag) is None:
+            return "missing"
+        number = self.number(tag)
+        if number is not None:
+            return f"{number:g}"
+        return "\\".join(self.texts(tag))[:LONGEST_TEXT] or "empty"
+
     def items(self, tag: int) -> tuple[Header, ...]:
         """Give the items of a sequence; empty if absent."""
         found = self.value(tag)

@@ -60,9 +60,9 @@ def dose_bq(item: Header, notes: Notes) -> float:
     """
     dose = item.number(tags.RADIONUCLIDE_TOTAL_DOSE)
     if dose is None or not dose > 0:
-        found = "missing" if dose is None else f"{dose:g}"
         raise SuvError(
-            f"Radionuclide Total Dose (0018,1074) is {found}; SUV needs the injected activity in Bq"
+            "Radionuclide Total Dose (0018,1074) is "
+            f"{item.said(tags.RADIONUCLIDE_TOTAL_DOSE)}; SUV needs the injected activity in Bq"
         )
     if dose < MBQ_BELOW_BQ:
         if notes.is_strict:
@@ -87,8 +87,10 @@ def half_life_s(item: Header, notes: Notes) -> float:
     """
     half_life = item.number(tags.RADIONUCLIDE_HALF_LIFE)
     if half_life is None or not half_life > 0:
-        found = "missing" if half_life is None else f"{half_life:g}"
-        raise SuvError(f"Radionuclide Half Life (0018,1075) is {found}; decay needs it in seconds")
+        raise SuvError(
+            "Radionuclide Half Life (0018,1075) is "
+            f"{item.said(tags.RADIONUCLIDE_HALF_LIFE)}; decay needs it in seconds"
+        )
     nuclide = nuclide_of(item)
     if nuclide is None or abs(half_life / nuclide.half_life_s - 1) <= HALF_LIFE_TOLERANCE:
         return half_life
@@ -158,7 +160,8 @@ def injected_at(item: Header, reference: datetime, half_life: float, notes: Note
             + explain(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
         )
     if whole is not None and clock is None:
-        if whole.hour == whole.minute == whole.second == 0:
+        far = abs(reference - whole) > ONE_DAY
+        if far and whole.hour == whole.minute == whole.second == 0:
             raise SuvError(
                 "Radiopharmaceutical Start DateTime (0018,1078) is a placeholder without a "
                 "time of day." + explain(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)

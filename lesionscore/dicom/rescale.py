@@ -12,7 +12,8 @@ import numpy.typing as npt
 from lesionscore.dicom import tags
 from lesionscore.dicom.decode import is_native
 from lesionscore.dicom.header import Header
-from lesionscore.dicom.pixels import PixelLayout, check_room, layout, read_frame
+from lesionscore.dicom.layout import PixelLayout, layout
+from lesionscore.dicom.pixels import check_room, read_frame
 from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.slices import Slice
 from lesionscore.errors import SeriesError, Severity

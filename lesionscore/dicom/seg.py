@@ -11,9 +11,9 @@ from lesionscore.dicom import tags
 from lesionscore.dicom.decode import decode_frames, is_native
 from lesionscore.dicom.geometry import SAME_PLACE_MM
 from lesionscore.dicom.header import Header, ScanInfo
+from lesionscore.dicom.layout import PixelLayout, layout, pixel_bytes
 from lesionscore.dicom.maskgrid import Array, pick_label, place_on_grid
 from lesionscore.dicom.parse import ParsedFile
-from lesionscore.dicom.pixels import PixelLayout, layout, pixel_bytes
 from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.slices import Slice, read_slices
 from lesionscore.dicom.sources import Source

@@ -186,22 +186,19 @@ def select(
     found: Sequence[FoundSeries], kind: Kind, series: str | None, path: Path
 ) -> tuple[FoundSeries, str]:
     """Give the series that was asked for, or the best by the rules."""
+    if series is not None:
+        uid, _, number = series.partition("#")
+        there = len(found)
+        found = [one for one in found if one.summary.series_uid == uid]
+        if number:
+            found = [one for one in found if str(one.summary.stack) == number]
+        if not found:
+            raise SeriesError(f"{path}: no series {series}; {there} others are there")
     try:
-        if series is None:
-            return pick(found, kind)
-    except SeriesError as exc:
-        raise SeriesError(f"{path}: {exc}") from exc
-    uid, _, number = series.partition("#")
-    named = [one for one in found if one.summary.series_uid == uid]
-    if number:
-        named = [one for one in named if str(one.summary.stack) == number]
-    if not named:
-        raise SeriesError(f"{path}: no series {series}; {len(found)} others are there")
-    try:
-        chosen, _ = pick(named, kind)
-    except SeriesError as exc:
-        raise SeriesError(f"{path}: {exc}") from exc
-    return chosen, "named in the table"
+        chosen, why = pick(found, kind)
+    except DicomError as exc:
+        raise type(exc)(f"{path}: {exc}") from exc
+    return chosen, why if series is None else "named in the table"
 
 
 def scan_info(chosen: FoundSeries, why: str, suv: SuvResult | None = None) -> ScanInfo:

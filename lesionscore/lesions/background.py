@@ -182,7 +182,7 @@ def _continued(patch: Patch, spongy: Flags, normal: float) -> tuple[Singles, flo
         total += factor * ndimage.gaussian_filter(weight, sigma, mode="constant", truncate=3.0)
         first += factor * ndimage.gaussian_filter(shifted, sigma, mode="constant", truncate=3.0)
         factor *= SCALE_SHARE
-    level = first / np.maximum(total, 1e-12) + normal
+    level = np.asarray(first / np.maximum(total, 1e-12) + normal, dtype=np.float32)
     if int(spongy.sum()) < LEAST_SPONGY_VOXELS // 2:
         return level, USUAL_TEXTURE_HU, 2.0
     both = residual_noise(patch.values_hu - level, spongy, patch.spacing_zyx_mm)

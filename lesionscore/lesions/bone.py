@@ -36,9 +36,7 @@ def bone_contact(patch: Patch, surface: Surface, lesion_hu: float) -> float:
         Share, 0 to 1, of the surface's area with a denser layer within 4.5 mm outside.
     """
     normals, areas = surface.vertex_normals()
-    smooth = ndimage.gaussian_filter(
-        patch.values_hu, [0.9 / step for step in patch.spacing_zyx_mm]
-    )
+    smooth = ndimage.gaussian_filter(patch.values_hu, [0.9 / step for step in patch.spacing_zyx_mm])
     depths = np.arange(SHELL_MM[0], SHELL_MM[1] + 0.01, 0.8)
     points = surface.vertices_mm[:, None, :] + normals[:, None, :] * depths[None, :, None]
     at = np.moveaxis(patch.grid.index_zyx(points), -1, 0)
@@ -67,7 +65,9 @@ def is_in_bone(patch: Patch, surface: Surface, lesion_hu: float) -> bool:
     return bone_contact(patch, surface, lesion_hu) >= LEAST_BONE_SHARE
 
 
-def shell(surface: Surface, patch: Patch, inner_mm: float, outer_mm: float) -> npt.NDArray[np.bool_]:
+def shell(
+    surface: Surface, patch: Patch, inner_mm: float, outer_mm: float
+) -> npt.NDArray[np.bool_]:
     """Voxels whose centres lie between two signed distances of a surface (negative inside)."""
     reach = max(abs(inner_mm), abs(outer_mm)) + 0.5
     distance = signed_distance(surface, patch.grid, band_mm=reach)

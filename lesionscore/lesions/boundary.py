@@ -53,7 +53,7 @@ def boundary_integral(
     )
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _sum_up(
     index: Floats,
     areas: Floats,

@@ -40,7 +40,8 @@ Singles = npt.NDArray[np.float32]
 SCALES = (1.0, 0.85, 0.7, 0.55, 0.4)
 """Sizes of the inclusion's shape that are tried first."""
 TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
-TIGHT_STEPS = 4
+QUICK_STEPS = 3
+TIGHT_STEPS = 5
 FREED = 2
 FREEDOM = 0.6
 """Of the freedom of a first segmentation: the shape is known from inclusion."""
@@ -154,9 +155,7 @@ def _read_visit(
         return replace(blank, reasons=(NOT_IN_BONE,)), carried
     if not bool(scan.ct.grid.contains(carried.vertices_mm).all()):
         return replace(blank, reasons=(NOT_COVERED,)), None
-    reach = float(
-        np.linalg.norm(carried.vertices_mm - np.asarray(carried.centre_mm), axis=1).max()
-    )
+    reach = float(np.linalg.norm(carried.vertices_mm - np.asarray(carried.centre_mm), axis=1).max())
     patch = make_patch(scan.ct, carried.centre_mm, reach + SURROUNDINGS_MM)
     expected = _expected(inclusion, scan, patch)
     drift_hu = scanner_drift_hu(patch, carried, expected)
@@ -253,36 +252,28 @@ def _best_fit(
 ) -> tuple[SurfaceFit, float]:
     """Most probable of several surfaces, and the cost of having no lesion at all.
 
-    First the inclusion's shape at several sizes, nearly rigid; then the two most probable of
-    these are let free. Each step's freedom is paid for in `SurfaceFit.cost`.
+    First the inclusion's shape at several sizes, nearly rigid and with the scan's blur as it is;
+    then the two most probable of these with the blur fitted, and let free. Each step's freedom is
+    paid for in `SurfaceFit.cost`.
     """
     centre = np.asarray(carried.centre_mm)
-    fits = []
+    quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
+    first = []
     for scale in SCALES:
         start = Surface(
             vertices_mm=centre + scale * (carried.vertices_mm - centre), faces=carried.faces
         )
-        fits += [
-            fit_surface(
-                start,
-                replace(evidence, rim_hu=rim_hu),
-                TIGHT,
-                steps=TIGHT_STEPS,
-                arena=carried,
-            )
+        first += [
+            fit_surface(start, replace(quick, rim_hu=rim_hu), TIGHT, QUICK_STEPS, carried)
             for rim_hu in RIM_HU
         ]
-    fits.sort(key=lambda fit: fit.cost)
-    for fit in fits[:FREED]:
-        smoothness = free_smoothness(fit.surface.radius_mm).scaled(FREEDOM)
-        fits.append(
-            fit_surface(
-                fit.surface,
-                replace(evidence, rim_hu=fit.rim_prior_hu),
-                smoothness,
-                arena=carried,
-            )
-        )
+    first.sort(key=lambda fit: fit.cost)
+    fits = []
+    for rough in first[:FREED]:
+        full = replace(evidence, rim_hu=rough.rim_prior_hu)
+        tight = fit_surface(rough.base, full, TIGHT, TIGHT_STEPS, carried)
+        smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM)
+        fits += [tight, fit_surface(tight.surface, full, smoothness, arena=carried)]
     # a "lesion" as dense as bone is sclerosis where the lesion was
     contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)

@@ -108,13 +108,15 @@ def surface_of_voxels(inside: npt.NDArray[np.bool_], grid: Grid, step_mm: float)
         direction=grid.direction,
     )
     ends = block.positions_mm(
-        [[i, j, k] for i in (0, padded.shape[0] - 1) for j in (0, padded.shape[1] - 1)
-         for k in (0, padded.shape[2] - 1)]
+        [
+            [i, j, k]
+            for i in (0, padded.shape[0] - 1)
+            for j in (0, padded.shape[1] - 1)
+            for k in (0, padded.shape[2] - 1)
+        ]
     )
     fine = cube_grid(ends.min(axis=0), ends.max(axis=0), step_mm)
-    index = np.stack(
-        np.meshgrid(*(np.arange(n) for n in fine.shape_zyx), indexing="ij"), axis=-1
-    )
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in fine.shape_zyx), indexing="ij"), axis=-1)
     at = block.index_zyx(fine.positions_mm(index))
     field = ndimage.map_coordinates(smooth, np.moveaxis(at, -1, 0), order=1, mode="nearest")
     wanted = float(padded.sum()) * grid.voxel_volume_ml / fine.voxel_volume_ml
@@ -128,8 +130,6 @@ def ball(centre_mm: PositionMm, radius_mm: float, step_mm: float = 0.8) -> Surfa
     centre = np.asarray(centre_mm, dtype=np.float64)
     reach = radius_mm + 3.0 * step_mm
     grid = cube_grid(centre - reach, centre + reach, step_mm)
-    index = np.stack(
-        np.meshgrid(*(np.arange(n) for n in grid.shape_zyx), indexing="ij"), axis=-1
-    )
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape_zyx), indexing="ij"), axis=-1)
     distance = np.linalg.norm(grid.positions_mm(index) - centre, axis=-1) - radius_mm
     return Surface.from_level_set(distance, grid)

@@ -99,7 +99,8 @@ def residual_noise(
                 if (dz, dy, dx) <= (0, 0, 0):
                     continue
                 squared = sum(
-                    (lag * step) ** 2 for lag, step in zip((dz, dy, dx), spacing_zyx_mm, strict=True)
+                    (lag * step) ** 2
+                    for lag, step in zip((dz, dy, dx), spacing_zyx_mm, strict=True)
                 )
                 if squared > LAG_MM**2:
                     continue

@@ -178,7 +178,7 @@ def _triple(point: Floats) -> tuple[float, float, float]:
     return (float(point[0]), float(point[1]), float(point[2]))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _splat(
     index: Floats,
     vertices: Floats,
@@ -220,7 +220,7 @@ def _splat(
     return field, nearest < 1e29
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _fill(field: Singles, known: npt.NDArray[np.bool_], band: float) -> None:
     """Give the points beyond the band the sign of the band point met last along x, y or z."""
     nz, ny, nx = field.shape

@@ -93,7 +93,7 @@ def _agreed(seen: Floats, patterns: Floats, typical: float) -> Floats:
         system = (patterns.T * weight) @ patterns + np.diag(ridge)
         coefficients = np.linalg.solve(system, patterns.T @ (weight * lengths))
         fitted = np.clip(patterns @ coefficients, 0.4 * typical, 2.2 * typical)
-    return np.maximum(fitted, LEAST_RADIUS_MM)
+    return np.asarray(np.maximum(fitted, LEAST_RADIUS_MM))
 
 
 def _ray_lengths(

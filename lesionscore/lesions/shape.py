@@ -70,7 +70,9 @@ def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
     normals, _ = surface.vertex_normals()
     points = np.ascontiguousarray(surface.vertices_mm)
     chosen = _farthest_points(points, min(CONTROL_POINTS, len(points)))
-    within = _covariance(points[chosen], normals[chosen], points[chosen], normals[chosen], smoothness)
+    within = _covariance(
+        points[chosen], normals[chosen], points[chosen], normals[chosen], smoothness
+    )
     values, vectors = np.linalg.eigh(within)
     order = np.argsort(values)[::-1]
     values, vectors = values[order], vectors[:, order]
@@ -78,18 +80,14 @@ def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
     count = int(min(np.searchsorted(share, KEPT_VARIANCE) + 1, PATTERNS, (values > 1e-9).sum()))
     towards = _covariance(points, normals, points[chosen], normals[chosen], smoothness)
     patterns = towards @ (vectors[:, :count] / np.sqrt(values[:count]))
-    return ShapeBasis(
-        patterns_mm=patterns, prior_sd_mm=np.sqrt((patterns**2).sum(axis=1))
-    )
+    return ShapeBasis(patterns_mm=patterns, prior_sd_mm=np.sqrt((patterns**2).sum(axis=1)))
 
 
 def _covariance(
     a: Floats, normals_a: Floats, b: Floats, normals_b: Floats, smoothness: Smoothness
 ) -> Floats:
     """Covariance of displacements between two sets of points; opposite walls move freely."""
-    squared = (
-        (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
-    )
+    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
     squared = np.maximum(squared, 0.0)
     alike = 0.5 * (1.0 + normals_a @ normals_b.T)
     total = np.zeros_like(squared)
@@ -98,10 +96,10 @@ def _covariance(
             total += deviation**2
         else:
             total += deviation**2 * np.exp(-0.5 * squared / length**2) * alike
-    return total
+    return np.asarray(total)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _farthest_points(points: Floats, count: int) -> npt.NDArray[np.int64]:
     """Points spread evenly over a set: each is the farthest from those before it."""
     n = points.shape[0]

@@ -101,7 +101,7 @@ class Surface:
             axis=1,
         )
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return sums / np.maximum(lengths, 1e-12), areas
+        return np.asarray(sums / np.maximum(lengths, 1e-12)), np.asarray(areas, dtype=np.float64)
 
     def vertex_curvatures(self, normals: Floats) -> Floats:
         """Mean curvature at the vertices, shape (n,), 1/mm; positive where convex."""

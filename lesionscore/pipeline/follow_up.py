@@ -164,9 +164,7 @@ def _view(
             status=pet.record.status,
             reasons=pet.record.reasons,
         )
-        return LesionView(
-            alignment=alignment, ct=kept, pet=None, pet_from_ct=None, uptake=uptake
-        )
+        return LesionView(alignment=alignment, ct=kept, pet=None, pet_from_ct=None, uptake=uptake)
     pet_alignment = align_pet(
         kept,
         pet.scan.volume,

@@ -71,7 +71,7 @@ def find_lesions(
     for plan in plans:
         try:
             seeds[plan.lesion_id] = _seed(plan, scan)
-        except _NoSeed as exc:
+        except _NoSeedError as exc:
             found[plan.lesion_id] = FoundLesion(
                 plan=plan, lesion=None, reasons=(exc.code,), failure=str(exc)
             )
@@ -83,7 +83,7 @@ def find_lesions(
     return {plan.lesion_id: found[plan.lesion_id] for plan in plans}
 
 
-class _NoSeed(LesionscoreError):
+class _NoSeedError(LesionscoreError):
     """A lesion that cannot be found on the inclusion CT; `code` is the reason."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -118,7 +118,7 @@ def _seed(plan: LesionPlan, scan: CtScan) -> tuple[LesionSeed, tuple[Finding, ..
     if plan.mask is None:
         assert plan.position_mm is not None, "the tables were checked for a point or a mask"
         if not scan.volume.grid.contains(plan.position_mm):
-            raise _NoSeed(
+            raise _NoSeedError(
                 POINT_OUTSIDE_SCAN,
                 f"lesion {plan.lesion_id}: the point {plan.position_mm} lies outside the "
                 "inclusion CT; positions are LPS in mm",
@@ -130,10 +130,10 @@ def _seed(plan: LesionPlan, scan: CtScan) -> tuple[LesionSeed, tuple[Finding, ..
     try:
         reading = read_mask(plan.mask, plan.mask_label, scan.volume.grid, scan.info)
     except LesionscoreError as exc:
-        raise _NoSeed(MASK_REFUSED, f"lesion {plan.lesion_id}: {exc}") from exc
+        raise _NoSeedError(MASK_REFUSED, f"lesion {plan.lesion_id}: {exc}") from exc
     inside = np.argwhere(reading.array > 0)
     if not len(inside):
-        raise _NoSeed(
+        raise _NoSeedError(
             MASK_EMPTY,
             f"lesion {plan.lesion_id}: the mask {plan.mask.name} has no voxel on the inclusion CT",
         )
@@ -149,7 +149,5 @@ def _seed(plan: LesionPlan, scan: CtScan) -> tuple[LesionSeed, tuple[Finding, ..
     )
     centre = scan.volume.grid.positions_mm(inside.mean(axis=0))
     position = plan.position_mm or (float(centre[0]), float(centre[1]), float(centre[2]))
-    seed = LesionSeed(
-        lesion_id=plan.lesion_id, label=plan.label, position_mm=position, mask=mask
-    )
+    seed = LesionSeed(lesion_id=plan.lesion_id, label=plan.label, position_mm=position, mask=mask)
     return seed, tuple(reading.findings)

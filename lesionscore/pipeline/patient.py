@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,6 +34,7 @@ from lesionscore.scoring.uptake import UptakeTimes, score_uptake
 from lesionscore.uncertainty import limb_probabilities
 
 NO_CT = "no_ct"
+LESION_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,11 @@ def evaluate_patient(
             found = find_lesions(case.lesions, inclusion_ct.scan, protocol)
     lesions = {name: one.lesion for name, one in found.items() if one.lesion is not None}
     views = _look_at_visits(case, inclusion_ct, lesions, protocol, stages)
-    courses: dict[str, LesionCourse] = {}
-    for name, lesion in lesions.items():
-        with stages.stage("measure", f"measuring lesion {name}"):
-            courses[name] = _follow(lesion, views, protocol)
+    with stages.stage("measure", f"measuring {len(lesions)} lesions"):
+        # each lesion is measured alone, so the result does not depend on the number of threads
+        with ThreadPoolExecutor(LESION_THREADS) as threads:
+            followed = threads.map(lambda one: _follow(one, views, protocol), lesions.values())
+            courses = dict(zip(lesions, followed, strict=True))
     with stages.stage("write", "writing masks, transforms and pictures"):
         _write(folder, case, views, lesions, courses)
     with stages.stage("score", "scoring"):
@@ -281,9 +284,7 @@ def _pet_reading(plan: LesionPlan, found: FoundLesion | None, view: VisitView) -
             reasons = (NO_INCLUSION_CT,)
         else:
             reasons = found.reasons or (alignment.reasons if alignment is not None else ())
-    return PetReading(
-        lesion_id=plan.lesion_id, visit=view.visit, status=status, reasons=reasons
-    )
+    return PetReading(lesion_id=plan.lesion_id, visit=view.visit, status=status, reasons=reasons)
 
 
 def _write(

@@ -17,9 +17,7 @@ from lesionscore.study import ReadRow
 READ_BY_READER = "read_by_reader"
 
 
-def score_reads(
-    case: PatientCase, reads: Sequence[ReadRow], protocol: Protocol
-) -> PatientResult:
+def score_reads(case: PatientCase, reads: Sequence[ReadRow], protocol: Protocol) -> PatientResult:
     """Score a patient whose lesions a reader measured.
 
     Parameters

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from lesionscore.protocol.rules import AlignmentRule
 from lesionscore.registration.body import align_bodies
 from lesionscore.registration.field import FieldNode, align_skeleton
+from lesionscore.registration.judge import judge
 from lesionscore.registration.local import align_locally
-from lesionscore.registration.quality import AlignmentReason, AlignmentVerdict, LesionAlignment
+from lesionscore.registration.quality import LesionAlignment
 from lesionscore.registration.regions import LesionRegion, own_bone
 from lesionscore.registration.scan import PreparedScan, prepare_scan
-from lesionscore.registration.transform import RigidTransform
 
 __all__ = ["LesionRegion", "PreparedScan", "align_lesions", "prepare_scan"]
 
@@ -61,7 +61,9 @@ def align_lesions(
 def _starts(nodes: list[FieldNode], i: int) -> list[Floats]:
     """Transforms of the lesion's own node and of those around it, without near repeats."""
     centre = nodes[i].centre_mm
-    near = sorted(range(len(nodes)), key=lambda k: float(np.linalg.norm(nodes[k].centre_mm - centre)))
+    near = sorted(
+        range(len(nodes)), key=lambda k: float(np.linalg.norm(nodes[k].centre_mm - centre))
+    )
     starts: list[Floats] = []
     for k in [i, *near[:8]]:
         if np.linalg.norm(nodes[k].centre_mm - centre) > 60.0:
@@ -81,48 +83,6 @@ def _align_lesion(
     rule: AlignmentRule,
 ) -> LesionAlignment:
     """Zoom in on one lesion and judge the result."""
-    region = regions[i]
-    own = own_bone(fixed, region, regions)
+    own = own_bone(fixed, regions[i], regions)
     fit = align_locally(fixed, moving, own, _starts(nodes, i))
-    transform = _rigid(nodes[i].matrix if fit is None else fit.matrix)
-    there = moving.ct.grid.contains(transform.apply(region.centre_mm), region.radius_mm + 2.0)
-    if not there:
-        return _failed(region, transform, AlignmentReason.NOT_COVERED)
-    if fit is None:
-        return _failed(region, transform, AlignmentReason.TOO_LITTLE_BONE)
-    error = float(np.sqrt(np.trace(fit.covariance[3:, 3:]) + 0.05**2 + fit.inverse_gap_mm**2))
-    verdict = AlignmentVerdict.USABLE
-    if error > rule.failed_mm:
-        verdict = AlignmentVerdict.FAILED
-    elif error > rule.doubtful_mm:
-        verdict = AlignmentVerdict.DOUBTFUL
-    uncertain = verdict is not AlignmentVerdict.USABLE
-    return LesionAlignment(
-        lesion_id=region.lesion_id,
-        moving_from_fixed=transform,
-        error_mm=error,
-        verdict=verdict,
-        reasons=(AlignmentReason.ALIGNMENT_UNCERTAIN,) if uncertain else (),
-        flags=("%.2f %.2f core %.2f (%.0f) lead %.2f cov %.2f corr %.2f agree %.2f n %.0f nf %.2f"%(np.sqrt(np.trace(fit.covariance[3:, 3:])),fit.inverse_gap_mm,fit.core_gap_mm,fit.core_mm,fit.lead,fit.covered,fit.correlation,fit.agreeing,fit.points,fit.noise_factor),),
-    )
-
-
-def _rigid(matrix: Floats) -> RigidTransform:
-    """Check and wrap a matrix, its rotation made exact."""
-    left, _, right = np.linalg.svd(matrix[:3, :3])
-    exact = matrix.copy()
-    exact[:3, :3] = left @ right
-    return RigidTransform(exact)
-
-
-def _failed(
-    region: LesionRegion, transform: RigidTransform, reason: AlignmentReason
-) -> LesionAlignment:
-    """Result without a trusted transform."""
-    return LesionAlignment(
-        lesion_id=region.lesion_id,
-        moving_from_fixed=transform,
-        error_mm=None,
-        verdict=AlignmentVerdict.FAILED,
-        reasons=(reason,),
-    )
+    return judge(own, fit, nodes[i].matrix, (fixed, moving), rule)

@@ -167,8 +167,9 @@ def _best_shifts(fixed: _BoneMap, moving: _BoneMap, count: int = 6) -> list[tupl
     sum_f, sum_m = correlate(f, mask), correlate(fm, m)
     power_f = correlate(ff, mask)
     power_m = correlate(fm, mm)
-    share = np.minimum(power_f / (fixed.bone**2).sum(), 1.0), np.minimum(
-        power_m / (moving.bone**2).sum(), 1.0
+    share = (
+        np.minimum(power_f / (fixed.bone**2).sum(), 1.0),
+        np.minimum(power_m / (moving.bone**2).sum(), 1.0),
     )
     variance = (power_f - sum_f**2 / overlap) * (power_m - sum_m**2 / overlap)
     covariance = correlate(f, m) - sum_f * sum_m / overlap

@@ -43,7 +43,9 @@ def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyp
     length = np.empty(27, np.float32)
     for k in range(27):
         dz, dy, dx = k // 9 - 1, k // 3 % 3 - 1, k % 3 - 1
-        length[k] = ((dz * spacing[0]) ** 2 + (dy * spacing[1]) ** 2 + (dx * spacing[2]) ** 2) ** 0.5
+        length[k] = (
+            (dz * spacing[0]) ** 2 + (dy * spacing[1]) ** 2 + (dx * spacing[2]) ** 2
+        ) ** 0.5
     for bucket in range(buckets):
         while head[bucket] >= 0:
             voxel = head[bucket]

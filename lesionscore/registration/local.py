@@ -1,9 +1,7 @@
 """One lesion's bone: from the skeleton's transform to a fraction of a voxel.
 
-Fits at 3 mm, 1.5 mm and native spacing, scored on the lesion's own bone. At the last step the
-bone is cut into blocks; a block whose own residuals ask for another motion (the neighbour
-across the joint, a growing osteophyte) loses its vote, and what remains of disagreement is the
-measure of the error.
+Fits at 3 mm and 1.5 mm from several starts, scored on the lesion's own bone; then the last fit
+at native spacing, forward and backward.
 """
 
 from __future__ import annotations
@@ -13,18 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lesionscore.registration.kernels import (
-    block_motion,
-    block_scores,
-    motion_so_far,
-    normal_equations,
-    turn_matrix,
-)
+from lesionscore.registration.growth import Growth, grow
+from lesionscore.registration.kernels import motion_so_far, turn_matrix
 from lesionscore.registration.regions import OwnBone
-from lesionscore.registration.rigid import FitRule, RigidFit, Samples, fit_rigid
+from lesionscore.registration.rigid import FitRule, Samples, fit_rigid
 from lesionscore.registration.scan import (
     MIDDLE_MM,
-    Level,
     PreparedScan,
     SplineImage,
     common_sigmas,
@@ -35,12 +27,7 @@ from lesionscore.registration.scan import (
 Floats = npt.NDArray[np.float64]
 
 MARGIN_MM = 8.0
-BLOCK_MM = 7.0
-RIDGE = 20.0  # per mm^2: a block with less information than this stays silent
-TOLERANCES_MM = (0.8, 0.5, 0.3, 0.2, 0.2)
-CORE_ML, CORE_LIMITS_MM = 8.0, (8.0, 30.0)
-WIDE_ML, WIDE_LIMITS_MM = 30.0, (15.0, 40.0)
-FINE_TOLERANCES_MM = (1.0, 0.6, 0.4)
+APART_MM = 2.5  # ends of fits that lie farther apart are different answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +63,9 @@ FINE = Zoom(
     fall_mm=22.0,
     points=12000,
     sigma_mm=1.0,
-    rule=FitRule(shift_sd_mm=2.0, turn_sd_rad=0.06, slack_mm=0.25, max_step_mm=1.5, tolerance_mm=0.02),
+    rule=FitRule(
+        shift_sd_mm=2.0, turn_sd_rad=0.06, slack_mm=0.25, max_step_mm=1.5, tolerance_mm=0.02
+    ),
 )
 LAST = Zoom(
     spacing_mm=1.0,
@@ -86,25 +75,32 @@ LAST = Zoom(
     sigma_mm=0.7,
     rule=FitRule(shift_sd_mm=1.0, turn_sd_rad=0.03, slack_mm=0.15, max_step_mm=1.0),
 )
+FINE_TOLERANCES_MM = (1.0, 0.6, 0.4)
+LAST_TOLERANCES_MM = (0.8, 0.5, 0.3, 0.2, 0.2)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LocalFit:
-    """The lesion's transform with what its error is judged by."""
+    """The lesion's transform with what its error is judged by.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (4, 4)
+        ``moving_from_fixed``, the middle of the forward and the backward fit.
+    growth : Growth
+        The forward fit.
+    inverse_gap_mm, core_gap_mm : float
+        Distance at the lesion's centre between the forward and the backward fit, and between
+        the fit of the bone next to the lesion alone and the result.
+    lead : float
+        Lead in correlation over the best different answer.
+    """
 
     matrix: Floats
-    covariance: Floats
-    """Of turns (rad) and shifts (mm) at the lesion's centre, from the blocks' disagreement."""
+    growth: Growth
     inverse_gap_mm: float
     core_gap_mm: float
-    lead: float = 1.0
-    core_mm: float = 0.0
-    correlation: float
-    covered: float
-    agreeing: float
-    """Share of the own bone's weight in blocks that move along."""
-    points: float
-    noise_factor: float
+    lead: float
 
 
 def align_locally(
@@ -119,13 +115,12 @@ def align_locally(
     others = [
         score
         for score, other in candidates[1:]
-        if np.linalg.norm(((other - matrix) @ centre)[:3]) > 2.5
+        if np.linalg.norm(((other - matrix) @ centre)[:3]) > APART_MM
     ]
     prepared = _prepared(fixed, moving, own, LAST, [matrix])
     if prepared is None:
         return None
-    fit = _last_fit(*prepared, matrix, own)
-    return replace(fit, lead=candidates[0][0] - max(others, default=0.0))
+    return _last_fit(*prepared, matrix, own, candidates[0][0] - max(others, default=0.0))
 
 
 def _candidates(
@@ -142,7 +137,7 @@ def _candidates(
         for _, start in found[:most]:
             fit = fit_rigid(samples, target, start, zoom.rule)
             if zoom is FINE:
-                fit = _grow(samples, target, fit.matrix, own, zoom.rule, FINE_TOLERANCES_MM).fit
+                fit = grow(samples, target, fit.matrix, own, zoom.rule, FINE_TOLERANCES_MM).fit
             fitted.append((fit.correlation * min(1.0, fit.covered / 0.7), fit.matrix))
         fitted.sort(key=lambda pair: -pair[0])
         found = _distinct(fitted, samples.centre_mm, 0.5 * zoom.spacing_mm)
@@ -155,7 +150,7 @@ def _distinct(
     """Drop what lies within `apart_mm` of something better."""
     kept: list[tuple[float, Floats]] = []
     for score, matrix in scored:
-        gaps = (motion_so_far(other[:3].copy(), matrix[:3].copy(), centre_mm) for _, other in kept)
+        gaps = (_motion(other, matrix, centre_mm) for _, other in kept)
         if all(np.linalg.norm(gap[3:]) + 20.0 * np.linalg.norm(gap[:3]) > apart_mm for gap in gaps):
             kept.append((score, matrix))
     return kept
@@ -185,132 +180,56 @@ def _prepared(
     return samples, spline_image(windowed(far), sigmas[1]), image
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Grown:
-    """A fit that began at the lesion and took in as much bone as moves along."""
-
-    samples: Samples
-    fit: RigidFit
-    core_matrix: Floats
-    blocks: npt.NDArray[np.int64]
-    count: int
-    agreeing: float
-
-
-def _grow(
-    samples: Samples, target: SplineImage, start: Floats, own: OwnBone, rule: FitRule,
-    tolerances_mm: tuple[float, ...],
-) -> _Grown:
-    """Fit the bone next to the lesion, then ever more of it, without the blocks that disagree."""
-    away = own.away_mm(samples.positions_mm)
-    core = np.exp(-0.5 * (away / own.extent_mm(CORE_ML, CORE_LIMITS_MM)) ** 2)
-    wide = np.exp(-0.5 * (away / own.extent_mm(WIDE_ML, WIDE_LIMITS_MM)) ** 2)
-    blocks, count = _blocks(samples)
-    fit = fit_rigid(samples.with_weights(core), target, start, rule)
-    core_matrix = fit.matrix
-    agreement = np.ones(count)
-    for turn, tolerance in enumerate(tolerances_mm, start=1):
-        share = turn / len(tolerances_mm)
-        weights = core ** (1.0 - share) * wide**share
-        agreement = _agreement(samples, fit, rule, blocks, count, tolerance)
-        samples = samples.with_weights(weights * agreement[blocks])
-        fit = fit_rigid(samples, target, fit.matrix, rule)
-    agreeing = float((wide * agreement[blocks]).sum() / wide.sum())
-    return _Grown(samples, fit, core_matrix, blocks, count, agreeing)
-
-
 def _last_fit(
-    samples: Samples, target: SplineImage, image: SplineImage, matrix: Floats, own: OwnBone
+    samples: Samples,
+    target: SplineImage,
+    image: SplineImage,
+    matrix: Floats,
+    own: OwnBone,
+    lead: float,
 ) -> LocalFit:
-    """Fit, silence the blocks that move otherwise, fit again; then the inverse."""
-    grown = _grow(samples, target, matrix, own, LAST.rule, TOLERANCES_MM)
-    samples, fit = grown.samples, grown.fit
-    covariance = _covariance(samples, fit, grown.blocks, grown.count)
-    back = _inverse_fit(samples, fit, image, target)
+    """Grow the fit at native spacing, repeat it with the scans exchanged, take the middle."""
+    growth = grow(samples, target, matrix, own, LAST.rule, LAST_TOLERANCES_MM)
+    forward = growth.fit.matrix
+    back = _inverse_fit(growth, image, target)
     centre = samples.centre_mm
-    gap = motion_so_far(fit.matrix[:3].copy(), back[:3].copy(), centre)
-    half = _moved(fit.matrix, 0.5 * gap, centre)
-    core_gap = motion_so_far(grown.core_matrix[:3].copy(), half[:3].copy(), centre)
+    gap = _motion(forward, back, centre)
+    middle = _moved(forward, 0.5 * gap, centre)
+    core_gap = _motion(growth.core_matrix, middle, centre)
     return LocalFit(
-        matrix=half,
-        covariance=covariance,
-        core_mm=own.extent_mm(CORE_ML, CORE_LIMITS_MM),
+        matrix=middle,
+        growth=growth,
         inverse_gap_mm=float(np.linalg.norm(gap[3:])),
         core_gap_mm=float(np.linalg.norm(core_gap[3:])),
-        correlation=fit.correlation,
-        covered=fit.covered,
-        agreeing=grown.agreeing,
-        points=float(samples.weights.sum()),
-        noise_factor=fit.noise_factor,
+        lead=lead,
     )
 
 
-def _blocks(samples: Samples) -> tuple[npt.NDArray[np.int64], int]:
-    """Number of the block that each sample lies in, and how many blocks there are."""
-    cells = np.floor((samples.positions_mm - samples.centre_mm) / BLOCK_MM + 64).astype(np.int64)
-    keys = (cells[:, 0] * 128 + cells[:, 1]) * 128 + cells[:, 2]
-    unique, blocks = np.unique(keys, return_inverse=True)
-    return blocks.astype(np.int64), len(unique)
-
-
-def _agreement(
-    samples: Samples,
-    fit: RigidFit,
-    rule: FitRule,
-    blocks: npt.NDArray[np.int64],
-    count: int,
-    tolerance_mm: float,
-) -> Floats:
-    """1 for blocks that the fit explains, towards 0 for those that ask for another motion."""
-    residuals = _residuals(samples, fit)
-    gradient2 = (samples.gradients**2).sum(axis=1)
-    variance = fit.noise_factor**2 * (rule.noise_hu**2 + rule.slack_mm**2 * gradient2)
-    shifts, _ = block_motion(blocks, count, samples.gradients, residuals, 1.0 / variance, RIDGE)
-    asked = np.sqrt((shifts**2).sum(axis=1))
-    return np.asarray((1.0 + (asked / tolerance_mm) ** 2) ** -2.0)
-
-
-def _residuals(samples: Samples, fit: RigidFit) -> Floats:
-    """Moving minus fixed, on the fixed scan's scale; NaN outside."""
-    return np.asarray((fit.moving_values - fit.level_hu) / fit.gain - samples.values)
-
-
-def _covariance(
-    samples: Samples, fit: RigidFit, blocks: npt.NDArray[np.int64], count: int
-) -> Floats:
-    """Covariance of turns and shifts, each block taken as one observation (sandwich)."""
-    offsets = samples.positions_mm - samples.centre_mm
-    weights = fit.final_weights
-    lhs, _ = normal_equations(
-        offsets, samples.values, samples.gradients, fit.moving_values, weights
-    )
-    bread = np.linalg.inv(lhs[2:, 2:] + np.diag([1e-3] * 3 + [1e-3] * 3))
-    scores = block_scores(
-        blocks, count, offsets, samples.gradients, _residuals(samples, fit), weights
-    )
-    meat = np.zeros((6, 6))
-    for score in scores:
-        meat += score[:, None] * score[None, :]
-    used = (scores != 0).any(axis=1).sum()
-    return np.asarray(bread @ meat @ bread * used / max(used - 6, 1))
-
-
-def _inverse_fit(samples: Samples, fit: RigidFit, image: SplineImage, target: SplineImage) -> Floats:
+def _inverse_fit(growth: Growth, image: SplineImage, target: SplineImage) -> Floats:
     """The same fit with the scans' roles exchanged, as `moving_from_fixed`."""
-    there = samples.positions_mm @ fit.matrix[:3, :3].T + fit.matrix[:3, 3]
-    there = np.ascontiguousarray(there)
-    values, gradients = target.values_and_gradients(there)
+    samples, matrix = growth.samples, growth.fit.matrix
+    there = np.asarray(
+        [(samples.positions_mm * row[:3]).sum(axis=1) + row[3] for row in matrix[:3]]
+    )
+    values, gradients = target.values_and_gradients(np.ascontiguousarray(there.T))
     inside = np.isfinite(values)
     back = Samples(
-        positions_mm=np.ascontiguousarray(there[inside]),
+        positions_mm=np.ascontiguousarray(there.T[inside]),
         values=np.ascontiguousarray(values[inside]),
         gradients=np.ascontiguousarray(gradients[inside]),
         weights=np.ascontiguousarray(samples.weights[inside]),
-        centre_mm=(fit.matrix @ np.append(samples.centre_mm, 1.0))[:3],
+        centre_mm=(matrix @ np.append(samples.centre_mm, 1.0))[:3],
     )
     rule = replace(LAST.rule, iterations=15)
-    found = fit_rigid(back, image, np.linalg.inv(fit.matrix), rule)
+    found = fit_rigid(back, image, np.linalg.inv(matrix), rule)
     return np.linalg.inv(found.matrix)
+
+
+def _motion(start: Floats, end: Floats, centre_mm: Floats) -> Floats:
+    """Turn vector and shift, at the centre, that lead from one transform to another."""
+    return np.asarray(
+        motion_so_far(np.ascontiguousarray(start[:3]), np.ascontiguousarray(end[:3]), centre_mm)
+    )
 
 
 def _moved(matrix: Floats, motion: Floats, centre: Floats) -> Floats:

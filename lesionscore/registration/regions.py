@@ -27,6 +27,7 @@ OWN_LIMIT_MM = 80.0
 SHELL_MM = 4.0
 EXCLUSION_MARGIN_MM = 3.0
 DENSE_HU = 180.0
+ENCLOSURE_MM = 30.0
 FLAT_HU_PER_MM = 8.0
 
 
@@ -84,8 +85,10 @@ class OwnBone:
     region: LesionRegion
     others: tuple[LesionRegion, ...]
     distance: Level
-    rim_bone_ml: float
-    """Bone in the shell around the lesion."""
+    rim_bone_share: float
+    """Share, 0 to 1, of the shell around the lesion that is bone."""
+    enclosed: float
+    """Share, 0 to 1, of the directions from the lesion in which bone lies near."""
     bone_away_mm: Floats
     """Distance through bone of every bone voxel of the block, ascending."""
 
@@ -162,7 +165,6 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
     shell = (lesion_mm > 0) & (lesion_mm <= SHELL_MM)
     rim = shell & (level.array > DENSE_HU)
     seeds = np.argwhere(rim if rim.any() else shell | (lesion_mm == 0))
-    voxel_ml = level.grid.voxel_volume_ml
     distance = bone_distance(level, seeds, OWN_LIMIT_MM)
     bone = (distance < OWN_LIMIT_MM) & (level.array > DENSE_HU)
     return OwnBone(
@@ -175,6 +177,22 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
             < 1.8 * reach + other.radius_mm
         ),
         distance=Level(distance, level.grid),
-        rim_bone_ml=float(rim.sum()) * voxel_ml,
+        rim_bone_share=float(rim.sum()) / max(int(shell.sum()), 1),
+        enclosed=_enclosed(level, region),
         bone_away_mm=np.sort(distance[bone]).astype(np.float64),
     )
+
+
+def _enclosed(level: Level, region: LesionRegion) -> float:
+    """Share of directions (48 of equal size) in which bone lies near the lesion."""
+    reach = region.radius_mm + ENCLOSURE_MM
+    block = level.crop(region.centre_mm, reach)
+    if block is None:
+        return 0.0
+    bone = block.grid.positions_mm(np.argwhere(block.array > DENSE_HU))
+    ray = bone - np.asarray(region.centre_mm)
+    length = np.sqrt((ray**2).sum(axis=1))
+    near = (length < reach) & (length > 0)
+    height = np.floor(3.0 * (ray[near, 2] / length[near] + 1.0)).clip(0, 5)
+    turn = np.floor(4.0 * (np.arctan2(ray[near, 1], ray[near, 0]) / np.pi + 1.0)).clip(0, 7)
+    return len(np.unique(height * 8 + turn)) / 48.0

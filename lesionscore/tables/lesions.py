@@ -189,9 +189,7 @@ def _pet_cells(one: LesionVisit) -> dict[str, Any]:
         "suv_max_change": change.suv_max_change,
         "suv_max_change_percent": change.suv_max_change_percent,
         "suv_max_beyond_repeatability": change.beyond_repeatability,
-        "suv_change_status": change.status
-        if pet.status is ReadingStatus.EVALUABLE
-        else pet.status,
+        "suv_change_status": change.status if pet.status is ReadingStatus.EVALUABLE else pet.status,
         "suv_change_reason": change.reasons if change.reasons != pet.reasons else (),
     }
 

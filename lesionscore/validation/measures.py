@@ -134,9 +134,7 @@ def _verdicts(followed: pd.DataFrame) -> dict[str, float]:
     for limb in ("size", "sclerosis", "complete"):
         truth, found = known[f"true_{limb}_limb"], known[f"{limb}_limb"]
         measures[f"{limb}_sensitivity_percent"] = _percent(found[truth == "met"] == "met")
-        measures[f"{limb}_specificity_percent"] = _percent(
-            found[truth == "not_met"] == "not_met"
-        )
+        measures[f"{limb}_specificity_percent"] = _percent(found[truth == "not_met"] == "not_met")
     return measures
 
 

@@ -87,9 +87,7 @@ def validate(
         folder = Path(name)
         write_study(folder / "study", patients=patients, seed=seed, preset=preset)
         begin = time.perf_counter()
-        evaluate_study(
-            read_study(folder / "study"), folder / "out", jobs=jobs, progress=told
-        )
+        evaluate_study(read_study(folder / "study"), folder / "out", jobs=jobs, progress=told)
         seconds = time.perf_counter() - begin
         joined = join_truth(folder / "study", folder / "out")
     measures = accuracy(joined)

@@ -108,7 +108,9 @@ class Grid:
         offset = np.asarray(positions_mm, dtype=np.float64) - np.asarray(self.origin_mm)
         return np.asarray((offset @ np.linalg.inv(self.mm_from_index_xyz).T)[..., ::-1])
 
-    def contains(self, positions_mm: npt.ArrayLike, margin_mm: float = 0.0) -> npt.NDArray[np.bool_]:
+    def contains(
+        self, positions_mm: npt.ArrayLike, margin_mm: float = 0.0
+    ) -> npt.NDArray[np.bool_]:
         """Tell which positions lie between the outermost voxel centres, `margin_mm` inside them.
 
         Parameters

@@ -8,6 +8,7 @@ bricks move rigidly with the bone.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,3 +165,33 @@ def bake(bone: Bone) -> Bricks:
     renumbered[kept] = np.arange(int(kept.sum()), dtype=np.int32)
     index[wanted] = renumbered[index[wanted]]
     return Bricks(origin_mm=origin, index=index, reach=reach, pool=pool[kept])
+
+
+class BakedBones(Mapping[str, Bricks]):
+    """Bricks by bone, evaluated when first asked for.
+
+    Parameters
+    ----------
+    bones : mapping of str to Bone
+        The skeleton.
+    """
+
+    def __init__(self, bones: Mapping[str, Bone]) -> None:
+        self._bones = bones
+        self._baked: dict[str, Bricks] = {}
+
+    def __getitem__(self, name: str) -> Bricks:
+        if name not in self._baked:
+            self._baked[name] = bake(self._bones[name])
+        return self._baked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bones)
+
+    def __len__(self) -> int:
+        return len(self._bones)
+
+    def bake_all(self) -> None:
+        """Evaluate every bone now."""
+        for name in self._bones:
+            _ = self[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from phantoms.anatomy.bone import Bone, Joint, Site, placed
@@ -54,9 +56,7 @@ def skull(build: Build, atlas: Level) -> Bone:
         u = np.array(direction) / np.linalg.norm(direction)
         reach = 1.0 / np.sqrt(((u / outer) ** 2).sum())
         x, y, z = u * (reach - 3.3 * k) + 0 * up
-        sites.append(
-            Site(name=name, centre_mm=(x, y, z), reach_mm=(4, 4, 4), largest_mm=14.0)
-        )
+        sites.append(Site(name=name, centre_mm=(x, y, z), reach_mm=(4, 4, 4), largest_mm=14.0))
     return Bone(
         name="skull",
         shape=shape,
@@ -88,7 +88,7 @@ def mandible(build: Build, atlas: Level) -> Bone:
     for s in (-1.0, 1.0):
         path = [np.array((s * x, y, z)) * k for x, y, z in arch]
         shape.capsule(path[0], path[1], 5 * k, 6 * k, flat=1.9, up=(0, 1, 0))
-        for p, q in zip(path[1:-1], path[2:], strict=True):
+        for p, q in itertools.pairwise(path):
             shape.capsule(p, q, 6 * k, flat=1.9, blend=4.0)
     shape.warp(build.rng("mandible"), 0.5)
     pivot = centre + np.array((0, -6, -50)) * k

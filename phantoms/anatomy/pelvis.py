@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -42,7 +43,7 @@ def _wing(shape: Shape, at: Callable[[Point], Floats], k: float) -> None:
         run = at(after) - at(before)
         root = at((foot[0] + 0.12 * p[0], foot[1] + 0.2 * p[1], foot[2] + 4))
         shape.capsule(root, at(p) * 0.98, 7.5 * k, 3.6 * k, flat=3.2, up=tuple(run), blend=9.0)
-    for p, q in zip(crest[:-1], crest[1:], strict=True):
+    for p, q in itertools.pairwise(crest):
         shape.capsule(at(p), at(q), 6.4 * k, blend=7.0)
     # posterior ilium beside the sacroiliac joint, and down to the greater sciatic notch
     shape.capsule(at((-24, 48, 92)), at((-8, 24, 48)), 11 * k, 12 * k, flat=1.7, blend=10.0)
@@ -107,7 +108,7 @@ def hip_bone(build: Build, side: float) -> Bone:
 
 
 def _mirrored_warp(shape: Shape, build: Build) -> None:
-    """The left side's waves, seen in the mirror."""
+    """Bend as the left side, seen in the mirror."""
     shape.warp(build.rng("hip_bones"), 0.9)
     shape.waves[:, 0] *= -1
     shape.waves[:, 4] *= -1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from phantoms.anatomy.bone import Bone, Joint, Site, placed
@@ -35,7 +37,9 @@ def rib(build: Build, level: Level, side: float) -> Bone:
     width, fall, last = RIBS[number]
     width, fall = width * k, fall * k
     depth = (0.62 * width + 22 * k) * 0.98
-    start = np.array((side * (0.5 * level.width_mm + 1.5), 0.36 * level.depth_mm, 0.36 * level.height_mm))
+    start = np.array(
+        (side * (0.5 * level.width_mm + 1.5), 0.36 * level.depth_mm, 0.36 * level.height_mm)
+    )
     joint = level.centre_mm + level.turn @ start
     centre_y = level.centre_mm[1] + 0.5 * level.depth_mm + 26 * k - depth
     first = np.rad2deg(np.arcsin(min(0.9, (0.5 * level.width_mm + 26 * k) / width)))
@@ -52,7 +56,7 @@ def rib(build: Build, level: Level, side: float) -> Bone:
     neck = np.array((joint[0] + side * 13 * k, joint[1] + 12 * k, joint[2] - 1 * k))
     path = np.vstack([joint, neck, arc]) - joint
     shape = Shape()
-    for p, q in zip(path[:-1], path[1:], strict=True):
+    for p, q in itertools.pairwise(path):
         shape.capsule(p, q, 3.5 * k, flat=1.65, blend=2.0)
     shape.ellipsoid((0, 0, 0), (5.5, 5.5, 6.0))
     shape.warp(rng, 0.5)

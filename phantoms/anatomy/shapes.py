@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Vector = Sequence[float]
+Vector = Sequence[float] | Floats
 
 ELLIPSOID, CAPSULE, DRUM, BOX = 0.0, 1.0, 2.0, 3.0
 UNION, CUT = 0.0, 1.0
@@ -188,8 +188,8 @@ def _solid(row: Floats, x: float, y: float, z: float) -> float:
         k0 = math.sqrt((u / a) ** 2 + (v / b) ** 2 + (w / c) ** 2)
         k1 = math.sqrt((u / a**2) ** 2 + (v / b**2) ** 2 + (w / c**2) ** 2)
         if k1 < 1e-9:
-            return -min(a, min(b, c))
-        return k0 * (k0 - 1.0) / k1
+            return -float(min(a, min(b, c)))
+        return float(k0 * (k0 - 1.0) / k1)
     if kind == 1.0:
         half, ra, rb, flat = row[12], row[13], row[14], row[15]
         t = min(max(w, -half), half)
@@ -200,8 +200,8 @@ def _solid(row: Floats, x: float, y: float, z: float) -> float:
         k0 = math.sqrt(u * u + s * s + rest * rest)
         k1 = math.sqrt(u * u + (s / flat) ** 2 + rest * rest)
         if k1 < 1e-9:
-            return -radius
-        return (k0 - radius) * k0 / k1 if flat > 1.0 else (k0 - radius)
+            return -float(radius)
+        return float((k0 - radius) * k0 / k1 if flat > 1.0 else k0 - radius)
     if kind == 2.0:
         a, b, h, waist, dish, dent = row[12], row[13], row[14], row[15], row[16], row[17]
         level = w / h
@@ -215,13 +215,13 @@ def _solid(row: Floats, x: float, y: float, z: float) -> float:
         roof = abs(w) - h + dish * max(0.0, 1.0 - q * q)
         r = 2.0
         outside = math.sqrt(max(side + r, 0.0) ** 2 + max(roof + r, 0.0) ** 2)
-        return outside + min(max(side + r, roof + r), 0.0) - r
+        return float(outside + min(max(side + r, roof + r), 0.0) - r)
     rounding = row[15]
     qx = abs(u) - row[12] + rounding
     qy = abs(v) - row[13] + rounding
     qz = abs(w) - row[14] + rounding
     outside = math.sqrt(max(qx, 0.0) ** 2 + max(qy, 0.0) ** 2 + max(qz, 0.0) ** 2)
-    return outside + min(max(qx, max(qy, qz)), 0.0) - rounding
+    return float(outside + min(max(qx, max(qy, qz)), 0.0) - rounding)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -237,9 +237,7 @@ def distance(program: Floats, waves: Floats, x: float, y: float, z: float) -> fl
     for i in range(program.shape[0]):
         row = program[i]
         blend = row[20]
-        gap = (
-            math.sqrt((wx - row[9]) ** 2 + (wy - row[10]) ** 2 + (wz - row[11]) ** 2) - row[21]
-        )
+        gap = math.sqrt((wx - row[9]) ** 2 + (wy - row[10]) ** 2 + (wz - row[11]) ** 2) - row[21]
         if row[19] == 0.0:
             if gap > best + blend:
                 continue

@@ -56,7 +56,7 @@ class Level:
 
 
 def spine_levels(build: Build, top: str) -> list[Level]:
-    """Stack the vertebrae on the sacrum (origin = centre of the endplate of S1), upwards to `top`."""
+    """Stack the vertebrae up to `top`; the origin is the centre of the endplate of S1."""
     rng = build.rng("spine")
     size = build.size
     names = list(LEVELS)
@@ -133,9 +133,7 @@ def _arch(shape: Shape, name: str, w: float, d: float, h: float, jiggle: Floats)
         3.6,
         flat=2.6 if lumbar else 1.5,
     )
-    shape.capsule(
-        (0, ring - 0.3, h), (0, ring - 0.3, -h), canal, flat=1.0, blend=2.0, cut=True
-    )
+    shape.capsule((0, ring - 0.3, h), (0, ring - 0.3, -h), canal, flat=1.0, blend=2.0, cut=True)
     shape.ellipsoid((0, ring - 0.3, 0), (canal * 1.25, canal * 0.9, 2 * h), blend=2.0, cut=True)
 
 
@@ -162,7 +160,7 @@ def vertebra(build: Build, level: Level, below: str) -> Bone:
     _osteophytes(shape, build, level)
     shape.warp(rng, 0.45)
     shape.densify((0, 0, 0), (0.3 * w, 0.3 * d, 0.25 * h), -30.0)
-    shape.densify((0, 0.3 * d, 0), (4.5, 8.0, 2.2), -110.0)  # basivertebral vein
+    shape.densify((0, 0.3 * d, 0), (4.5, 8.0, 2.2), -80.0)  # basivertebral vein
     for end in (-1, 1):
         shape.densify((0, 0, end * 0.5 * h), (0.45 * w, 0.45 * d, 3.0), 90.0)
     shape.densify((0, d / 2 + 18, -2), (30.0, 14.0, 20.0), 120.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,11 +15,11 @@ from phantoms.anatomy.spine import Level
 
 def _front(levels: Mapping[str, Level], name: str, before_mm: float, k: float) -> Floats:
     """Point of the midline in front of a vertebra."""
-    return levels[name].centre_mm + np.array((0.0, -before_mm * k, 0.0))
+    return np.asarray(levels[name].centre_mm + np.array((0.0, -before_mm * k, 0.0)))
 
 
 def _joint(
-    parent: str, pivot: Floats, sd_deg: tuple[float, float, float], limit_deg: float, **more: float
+    parent: str, pivot: Floats, sd_deg: tuple[float, float, float], limit_deg: float
 ) -> Joint:
     x, y, z = (float(v) for v in pivot)
     return Joint(
@@ -67,7 +68,7 @@ def clavicle(build: Build, levels: Mapping[str, Level], side: float) -> Bone:
     steps = [(0, 0, 0), (35, -6, 6), (75, 14, 14), (112, 38, 20), (132, 44, 21)]
     path = [np.array((side * x, y, z)) * k for x, y, z in steps]
     shape = Shape()
-    for p, q in zip(path[:-1], path[1:], strict=True):
+    for p, q in itertools.pairwise(path):
         shape.capsule(p, q, 5.6 * k, flat=1.2, blend=4.0)
     shape.ellipsoid(path[0], np.array((8, 8, 9)) * k)
     shape.warp(build.rng("clavicles"), 0.5)
@@ -96,22 +97,18 @@ def scapula(build: Build, levels: Mapping[str, Level], side: float) -> Bone:
     neck = np.array((side * -12, 8, -6)) * k
     for p in points:
         shape.capsule(neck, p, 4.6 * k, 2.0 * k, flat=4.5, up=(0, -0.35, 1), blend=5.0)
-    for p, q in zip(points[:-1], points[1:], strict=True):
+    for p, q in itertools.pairwise(points):
         shape.capsule(p, q, 3.4 * k, blend=4.0)
     shape.capsule(neck, points[-1], 6.5 * k, 4.0 * k, blend=5.0)
     shape.ellipsoid(np.array((side * -2, 1, -2)) * k, np.array((8, 13, 18)) * k, blend=6.0)
     ridge = [(-74, 56, 14), (-30, 44, 26), (6, 26, 40), (26, 0, 40)]
     spine = [np.array((side * x, y, z)) * k for x, y, z in ridge]
-    for p, q in zip(spine[:-1], spine[1:], strict=True):
+    for p, q in itertools.pairwise(spine):
         shape.capsule(p, q, 3.6 * k, flat=1.9, blend=4.0)
     hook = [(-10, 2, 16), (-16, -22, 28), (-6, -36, 18)]
-    for p, q in zip(hook[:-1], hook[1:], strict=True):
-        shape.capsule(
-            np.array((side * p[0], p[1], p[2])) * k,
-            np.array((side * q[0], q[1], q[2])) * k,
-            5.5 * k,
-            blend=4.0,
-        )
+    beak = [np.array((side * x, y, z)) * k for x, y, z in hook]
+    for p, q in itertools.pairwise(beak):
+        shape.capsule(p, q, 5.5 * k, blend=4.0)
     shape.ellipsoid(np.array((side * 18, 0, 0)) * k, (26.0 * k,) * 3, blend=2.0, cut=True)
     shape.warp(build.rng("scapulae"), 0.6)
     return Bone(

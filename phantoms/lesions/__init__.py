@@ -1,0 +1,1 @@
+"""Lesions of a synthetic patient: surfaces, courses, places, and their exact truth."""

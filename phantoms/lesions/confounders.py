@@ -58,7 +58,7 @@ class Confounder:
         return SUV[self.kind][VISITS.index(visit)]
 
     def painted(self, visit: str) -> Painted:
-        """What the CT painter needs at a visit."""
+        """Give what the CT painter needs at a visit."""
         return Painted(
             lobes=self.surface(visit),
             scar_lobes=NOTHING,
@@ -72,9 +72,7 @@ class Confounder:
         )
 
 
-def confounder_near(
-    build: Build, bone: Bone, plan: LesionPlan, kind: ConfounderKind
-) -> Confounder:
+def confounder_near(build: Build, bone: Bone, plan: LesionPlan, kind: ConfounderKind) -> Confounder:
     """Set a confounder onto the surface of a vertebra that holds a lesion.
 
     Parameters
@@ -112,9 +110,7 @@ def confounder_near(
     terms[:, :3] /= np.linalg.norm(terms[:, :3], axis=1, keepdims=True)
     terms[:, 3:] = [[0.08, 2.0], [0.06, 3.0], [0.04, 4.0]]
     shape = lobe(centre, np.eye(3), stretch, radius, terms)[None]
-    return Confounder(
-        kind=kind, bone=bone.name, near=plan.lesion_id, lobes=shape, inside_hu=hu
-    )
+    return Confounder(kind=kind, bone=bone.name, near=plan.lesion_id, lobes=shape, inside_hu=hu)
 
 
 def _on_surface(bone: Bone, start: Floats) -> Floats:

@@ -53,7 +53,8 @@ def _places(build: Build, bones: Mapping[str, Bone]) -> list[tuple[str, str]]:
     places.append(("sacrum", str(rng.choice(["S1", "ala_left", "ala_right"]))))
     if whole:
         places.append((f"humerus_{rng.choice(['left', 'right'])}", "head"))
-    return [places[i] for i in rng.permutation(len(places))]
+    most = 14 if whole else 10
+    return [places[i] for i in rng.permutation(len(places))[:most]]
 
 
 def _wishes(build: Build, bones: Mapping[str, Bone]) -> list[Wish]:
@@ -77,7 +78,11 @@ def _wishes(build: Build, bones: Mapping[str, Bone]) -> list[Wish]:
     ribs = [n for n in bones if n.startswith("rib_") and int(n.split("_")[1]) in (8, 9, 10)]
     breaches = [(str(rng.choice(ribs)), "shaft"), (_side(rng, "hip_bone"), "iliac_wing")]
     if "skull" in bones:
-        breaches += [("skull", "parietal_left"), ("skull", "frontal"), (_side(rng, "scapula"), "neck")]
+        breaches += [
+            ("skull", "parietal_left"),
+            ("skull", "frontal"),
+            (_side(rng, "scapula"), "neck"),
+        ]
     for bone, site in breaches:
         course = Course.SHRINK_PAST if rng.random() < 0.4 else Course.STABLE
         wishes.append(Wish(bone=bone, site=site, course=course, setting=Setting.BREACH))

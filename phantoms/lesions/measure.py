@@ -18,6 +18,8 @@ from phantoms.anatomy.shapes import Floats, Shape, distance
 from phantoms.lesions.surface import BLEND_SHARE, lesion_value, surface_points
 
 FINEST_MM, COARSEST_MM, STEPS_ACROSS = 0.1, 0.25, 60.0
+BLOCK = 8  # grid points along a block that is looked at as a whole first
+STEEPEST = 2.2  # values change by less than this per mm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,40 +43,67 @@ class Extent:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _at(origin: Floats, axes: Floats, step: float, i: float, j: float, k: float) -> Floats:
+    """Position of a grid index (x, y, z) in the bone's frame."""
+    out = np.empty(3)
+    for r in range(3):
+        out[r] = origin[r] + step * (axes[r, 0] * i + axes[r, 1] * j + axes[r, 2] * k)
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _sample(
     lobes: Floats, origin: Floats, axes: Floats, step: float, counts: NDArray[np.int64]
 ) -> Floats:
-    """Values on a box of grid points; `axes` holds the grid's axes as columns (bone frame)."""
+    """Values on a box of grid points; `axes` holds the grid's axes as columns (bone frame).
+
+    Blocks whose middle lies far from the surface hold that one value.
+    """
     out = np.empty((counts[2], counts[1], counts[0]))
-    for k in range(counts[2]):
-        for j in range(counts[1]):
-            for i in range(counts[0]):
-                x = origin[0] + step * (axes[0, 0] * i + axes[0, 1] * j + axes[0, 2] * k)
-                y = origin[1] + step * (axes[1, 0] * i + axes[1, 1] * j + axes[1, 2] * k)
-                z = origin[2] + step * (axes[2, 0] * i + axes[2, 1] * j + axes[2, 2] * k)
-                out[k, j, i] = lesion_value(lobes, x, y, z)
+    far = STEEPEST * 0.5 * math.sqrt(3.0) * (BLOCK + 2) * step
+    for k0 in range(0, counts[2], BLOCK):
+        for j0 in range(0, counts[1], BLOCK):
+            for i0 in range(0, counts[0], BLOCK):
+                half = 0.5 * (BLOCK - 1)
+                p = _at(origin, axes, step, i0 + half, j0 + half, k0 + half)
+                middle = lesion_value(lobes, p[0], p[1], p[2])
+                for k in range(k0, min(k0 + BLOCK, counts[2])):
+                    for j in range(j0, min(j0 + BLOCK, counts[1])):
+                        for i in range(i0, min(i0 + BLOCK, counts[0])):
+                            if abs(middle) > far:
+                                out[k, j, i] = middle
+                            else:
+                                p = _at(origin, axes, step, i, j, k)
+                                out[k, j, i] = lesion_value(lobes, p[0], p[1], p[2])
     return out
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _cut_by_bone(
-    values: Floats,
-    program: Floats,
-    waves: Floats,
-    origin: Floats,
-    axes: Floats,
-    step: float,
+    values: Floats, program: Floats, waves: Floats, origin: Floats, step: float
 ) -> Floats:
-    """Values of the part of a surface that lies within a bone; far outside they stay."""
+    """Values of the part of a surface that lies within a bone (grid along the bone's axes)."""
     out = values.copy()
-    for k in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            for i in range(values.shape[2]):
-                if values[k, j, i] < 2.0 * step:
-                    x = origin[0] + step * (axes[0, 0] * i + axes[0, 1] * j + axes[0, 2] * k)
-                    y = origin[1] + step * (axes[1, 0] * i + axes[1, 1] * j + axes[1, 2] * k)
-                    z = origin[2] + step * (axes[2, 0] * i + axes[2, 1] * j + axes[2, 2] * k)
-                    out[k, j, i] = max(values[k, j, i], distance(program, waves, x, y, z))
+    axes = np.eye(3)
+    far = STEEPEST * 0.5 * math.sqrt(3.0) * (BLOCK + 2) * step
+    n_z, n_y, n_x = values.shape
+    for k0 in range(0, n_z, BLOCK):
+        for j0 in range(0, n_y, BLOCK):
+            for i0 in range(0, n_x, BLOCK):
+                half = 0.5 * (BLOCK - 1)
+                p = _at(origin, axes, step, i0 + half, j0 + half, k0 + half)
+                middle = distance(program, waves, p[0], p[1], p[2])
+                if middle < -far:
+                    continue
+                for k in range(k0, min(k0 + BLOCK, n_z)):
+                    for j in range(j0, min(j0 + BLOCK, n_y)):
+                        for i in range(i0, min(i0 + BLOCK, n_x)):
+                            if middle > far:
+                                out[k, j, i] = max(values[k, j, i], middle)
+                            elif values[k, j, i] < 2.0 * step:
+                                p = _at(origin, axes, step, i, j, k)
+                                d = distance(program, waves, p[0], p[1], p[2])
+                                out[k, j, i] = max(values[k, j, i], d)
     return out
 
 
@@ -95,7 +124,7 @@ def _crossings(values: Floats, axis: int) -> Floats:
 
 
 def _directions(dimensions: int) -> Floats:
-    """Unit vectors spread evenly over a half circle (4 degrees) or half sphere (about 6)."""
+    """Spread unit vectors evenly over a half circle (4 degrees) or half sphere (about 6)."""
     if dimensions == 2:
         angle = np.arange(45) * np.pi / 45
         return np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -271,7 +300,7 @@ def measure_in_bone(lobes: Floats, shape: Shape) -> tuple[float, float]:
         Of the largest part: 0, 0 where nothing lies within the bone.
     """
     values, origin, step = _grid(lobes, np.eye(3))
-    cut = _cut_by_bone(values, shape.program(), shape.waves, origin, np.eye(3), step)
+    cut = _cut_by_bone(values, shape.program(), shape.waves, origin, step)
     if cut.min() >= 0:
         return 0.0, 0.0
     main, _, _ = _largest_part(cut)
@@ -290,9 +319,11 @@ def _grid(lobes: Floats, axes: Floats) -> tuple[Floats, Floats, float]:
 
 def _box(lobes: Floats, axes: Floats) -> tuple[Floats, Floats]:
     """Corners, along the grid's axes, of a box that holds the surface with some room."""
-    points = np.vstack([surface_points(row[None]) for row in lobes]) @ axes
-    room = 0.08 * float(lobes[:, 15].max()) + BLEND_SHARE * float(lobes[0, 15]) * (len(lobes) > 1)
-    return points.min(axis=0) - room, points.max(axis=0) + room
+    points = np.vstack([surface_points(row[None], 500) for row in lobes]) @ axes
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = 0.06 * float((high - low).max())
+    room += BLEND_SHARE * float(lobes[0, 15]) * (len(lobes) > 1)
+    return low - room, high + room
 
 
 def _longest(values: Floats, step: float) -> float:

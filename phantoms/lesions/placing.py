@@ -24,7 +24,7 @@ TRIES = 80
 CLEARANCE_MM = 5.0
 CONTRAST_HU = 115.0  # normal bone around a lesion is at least this much denser than its inside
 WALL_MM = 0.4  # bone that a central lesion leaves inside the cortex
-TOUCHING_GAP_MM = 0.3
+TOUCHING_GAP_MM = 0.4
 MERGING_GAP_MM = 2.0
 
 
@@ -127,7 +127,7 @@ def fits(bone: Bone, lobes: Floats, setting: Setting, growth: float) -> bool:
     grown = centre + (points - centre) * max(1.0, growth)
     depth = -distances(bone.shape.program(), bone.shape.waves, grown)
     if setting is Setting.BREACH:
-        return 0.06 < float((depth < 0).mean()) < 0.35
+        return 0.10 < float((depth < 0).mean()) < 0.35
     wall = 1.3 * bone.cortex_mm + WALL_MM
     if setting is Setting.ENDPLATE:
         return bool(wall - 1.2 < depth.min() < wall + 0.6)
@@ -150,9 +150,7 @@ def _crowds(lobes: Floats, growth: float, other: LesionPlan) -> bool:
     return gap < growth * radius + max(COURSES[other.course].factor) * reach + CLEARANCE_MM - 2.0
 
 
-def _against(
-    rng: np.random.Generator, lobes: Floats, partner: LesionPlan, gap_mm: float
-) -> Floats:
+def _against(rng: np.random.Generator, lobes: Floats, partner: LesionPlan, gap_mm: float) -> Floats:
     """Move a surface until its nearest point lies `gap_mm` from another lesion's."""
     theirs, reach = bounding_sphere(partner.lobes)
     middle, radius = bounding_sphere(lobes)

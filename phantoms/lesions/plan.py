@@ -96,7 +96,7 @@ class LesionPlan:
         return scaled(self.lobes, factor, centre, shift)
 
     def painted(self, visit: str) -> Painted:
-        """What the CT painter needs at a visit."""
+        """Give what the CT painter needs at a visit."""
         numbers = COURSES[self.course]
         at = VISITS.index(visit)
         scar = numbers.scar_hu[at]

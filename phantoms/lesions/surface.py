@@ -129,7 +129,7 @@ def lesion_distance(lobes: Floats, x: float, y: float, z: float) -> float:
     d = lesion_value(lobes, x + s, y + s, z + s)
     gx, gy, gz = a - b - c + d, -a - b + c + d, -a + b - c + d
     slope = math.sqrt(gx * gx + gy * gy + gz * gz) / (4.0 * s)
-    return lesion_value(lobes, x, y, z) / max(slope, 0.2)
+    return float(lesion_value(lobes, x, y, z) / max(slope, 0.2))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

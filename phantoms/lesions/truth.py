@@ -99,9 +99,7 @@ def lesion_truths(
     return rows
 
 
-def _within(
-    plan: LesionPlan, visit: str, bone: Bone, extent: Extent | None
-) -> tuple[float, float]:
+def _within(plan: LesionPlan, visit: str, bone: Bone, extent: Extent | None) -> tuple[float, float]:
     """Longest diameter and volume inside the bone."""
     if extent is None:
         return 0.0, 0.0
@@ -186,9 +184,7 @@ def _row(
     )
 
 
-def _infill_percent(
-    plan: LesionPlan, visit: str, extent: Extent | None, base: Extent
-) -> float:
+def _infill_percent(plan: LesionPlan, visit: str, extent: Extent | None, base: Extent) -> float:
     """Share of the inclusion volume that has become bone, in percent."""
     if not plan.is_at_inclusion:
         return 0.0

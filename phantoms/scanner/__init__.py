@@ -1,0 +1,1 @@
+"""CT and PET of a synthetic patient: painting, blur, noise, metal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numba import njit
@@ -52,7 +52,7 @@ def _rows(lesions: Sequence[Painted]) -> tuple[Floats, Floats, Floats]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _texture(lattice: Floats32, x: float, y: float, z: float) -> float:
+def periodic(lattice: Floats32, x: float, y: float, z: float) -> float:
     """Periodic trilinear reading of the texture at lattice coordinates."""
     n = lattice.shape[0]
     fx, fy, fz = math.floor(x), math.floor(y), math.floor(z)
@@ -65,17 +65,17 @@ def _texture(lattice: Floats32, x: float, y: float, z: float) -> float:
     high = (lattice[k1, j0, i0] * (1 - tx) + lattice[k1, j0, i1] * tx) * (1 - ty) + (
         lattice[k1, j1, i0] * (1 - tx) + lattice[k1, j1, i1] * tx
     ) * ty
-    return low * (1 - tz) + high * tz
+    return float(low * (1 - tz) + high * tz)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _ramp(depth_mm: float, half_width_mm: float) -> float:
+def ramp(depth_mm: float, half_width_mm: float) -> float:
     """0 outside, 1 inside, linear across the edge."""
     return min(1.0, max(0.0, 0.5 + 0.5 * depth_mm / half_width_mm))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _read(
+def read_bone(
     origin: Floats, index: NDArray[np.int32], pool: Floats32, p: Floats, out: Floats
 ) -> bool:
     """Read distance, thickness and density at a point; False where the bone is far."""
@@ -125,13 +125,13 @@ def _with_lesion(
     if n_lobes > 0:
         away = lesion_distance(lobes[:n_lobes], p[0], p[1], p[2])
     if number[7] != 0.0 and away < number[8] + 1.0:
-        shell = _ramp(number[8] - away, 0.5)
+        shell = ramp(number[8] - away, 0.5)
         hu += number[7] * shell * cover * (1.0 - 0.8 * cortical)
     if n_scars > 0:
         old = lesion_distance(scars[:n_scars], p[0], p[1], p[2])
-        hu += number[9] * _ramp(number[8] - old, 0.5) * cover * (1.0 - 0.8 * cortical)
+        hu += number[9] * ramp(number[8] - old, 0.5) * cover * (1.0 - 0.8 * cortical)
     if n_lobes > 0:
-        share = _ramp(-away, max(EDGE_MM, number[6] / 2.0))
+        share = ramp(-away, max(EDGE_MM, number[6] / 2.0))
         inside = number[4] + number[12] * grain
         inside += number[5] * (normal - inside)
         hu += share * (inside - hu)
@@ -178,7 +178,7 @@ def _draw(
                     if gap < numbers[q, 3] + half:
                         near[n_near] = q
                         n_near += 1
-                found = _read(origin, index, pool, p, s)
+                found = read_bone(origin, index, pool, p, s)
                 if n_near == 0 and (not found or s[0] > LIPSCHITZ * half + EDGE_MM):
                     continue
                 behind = out[k, j, i]
@@ -192,17 +192,17 @@ def _draw(
                             for r in range(3):
                                 p[r] = m[r, 0] * ox + m[r, 1] * oy + m[r, 2] * oz + m[r, 3]
                             cover, cortical, hu, grain = 0.0, 0.0, behind, 0.0
-                            if _read(origin, index, pool, p, s):
-                                cover = _ramp(-s[0], EDGE_MM)
+                            if read_bone(origin, index, pool, p, s):
+                                cover = ramp(-s[0], EDGE_MM)
                             if cover > 0.0 or n_near > 0:
-                                grain = _texture(
+                                grain = periodic(
                                     lattice,
                                     (p[0] + make[2]) / TEXTURE_MM,
                                     (p[1] + make[3]) / TEXTURE_MM,
                                     (p[2] + make[4]) / TEXTURE_MM,
                                 )
                             if cover > 0.0:
-                                cortical = 1.0 - _ramp(-s[0] - s[1], 0.5)
+                                cortical = 1.0 - ramp(-s[0] - s[1], 0.5)
                                 spongy = s[2] + make[1] * grain
                                 bone = cortical * (make[0] + 60.0 * grain) + (1 - cortical) * spongy
                                 hu = behind + cover * (bone - behind)
@@ -251,7 +251,7 @@ def draw_bone(
     out: Floats32,
     index_from_world: Floats,
     bone: Bone,
-    bricks: Bricks,
+    bricks: Mapping[str, Bricks],
     world_from_bone: Floats,
     texture: Floats32,
     lesions: Sequence[Painted],
@@ -265,8 +265,10 @@ def draw_bone(
         HU, changed in place. Each voxel gets the mean over its box.
     index_from_world : ndarray, shape (4, 4)
         Voxel index (x, y, z) from LPS mm.
-    bone, bricks : Bone, Bricks
-        The bone and its evaluated lattice.
+    bone : Bone
+        The bone.
+    bricks : mapping of str to Bricks
+        Evaluated lattices by bone; asked only for a bone that the scan reaches.
     world_from_bone : ndarray, shape (4, 4)
         Pose at the visit.
     texture : ndarray
@@ -286,6 +288,7 @@ def draw_bone(
     first, last = index_range(index_from_bone, (low + high) / 2, (high - low) / 2, out.shape)
     if (first >= last).any():
         return
+    lattice = bricks[bone.name]
     make = np.array([bone.cortex_hu, bone.texture_hu, *bone.texture_shift])
     _draw(
         out,
@@ -293,9 +296,9 @@ def draw_bone(
         first,
         last,
         np.array(samples_xyz, dtype=np.int64),
-        bricks.origin_mm,
-        bricks.index,
-        bricks.pool,
+        lattice.origin_mm,
+        lattice.index,
+        lattice.pool,
         make,
         texture,
         numbers,

@@ -18,10 +18,11 @@ from phantoms.lesions.confounders import Confounder
 from phantoms.lesions.painted import Painted
 from phantoms.lesions.plan import LesionPlan
 from phantoms.scanner.blur import Kernel, blur, noise_slice
-from phantoms.scanner.body import Scene, paint_body
+from phantoms.scanner.body import paint_body
 from phantoms.scanner.bones import draw_bone
 from phantoms.scanner.metal import add_streaks, draw_implant
 from phantoms.scanner.plan import ScanPlan
+from phantoms.scanner.scene import Scene
 
 Floats32 = NDArray[np.float32]
 SLAB, HALO = 64, 4
@@ -52,7 +53,7 @@ class Anatomy:
 
 
 def samples_for(spacing_xyz_mm: tuple[float, float, float]) -> tuple[int, int, int]:
-    """Samples within a voxel along x, y and z."""
+    """Choose the number of samples within a voxel along x, y and z."""
     x, y, z = (max(2, int(np.ceil(s / SAMPLE_MM))) for s in spacing_xyz_mm)
     return x, y, z
 
@@ -86,7 +87,7 @@ def render_slab(anatomy: Anatomy, scan: ScanPlan, first: int, count: int) -> Flo
             out,
             index_from_world,
             bone,
-            anatomy.bricks[name],
+            anatomy.bricks,
             anatomy.poses[name],
             anatomy.texture,
             anatomy.painted(name),
@@ -124,7 +125,12 @@ def render_ct(anatomy: Anatomy, scan: ScanPlan, *, noise: bool = True) -> Image:
         slab = _as_scanned(slab, scan)
         if scan.metal:
             add_streaks(
-                slab, slab > METAL_SEEN_HU, scan.spacing_xyz_mm[0], anatomy.build, anatomy.visit, start
+                slab,
+                slab > METAL_SEEN_HU,
+                scan.spacing_xyz_mm[0],
+                anatomy.build,
+                anatomy.visit,
+                start,
             )
         if noise:
             _add_noise(slab, anatomy, scan, start)
@@ -145,8 +151,9 @@ def _as_scanned(slab: Floats32, scan: ScanPlan) -> Floats32:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _scale_noise(image: Floats32, noise: Floats32, sd: float, a: float, b: float, cx: float,
-                 cy: float) -> None:
+def _scale_noise(
+    image: Floats32, noise: Floats32, sd: float, a: float, b: float, cx: float, cy: float
+) -> None:
     """Add noise that falls from the middle of the body (sd) to half of that in the air."""
     for j in range(image.shape[0]):
         v = (j - cy) / b
@@ -178,7 +185,8 @@ def _add_noise(slab: Floats32, anatomy: Anatomy, scan: ScanPlan, start: int) -> 
         if row >= 0:
             noise = fresh
             if mix and before is not None:
-                noise = (fresh + mix * before) / np.float32(np.sqrt(1 + mix * mix))
+                scale = np.float32(np.sqrt(1 + mix * mix))
+                noise = ((fresh + np.float32(mix) * before) / scale).astype(np.float32)
             rows, columns = np.nonzero(body)
             cy, cx = (rows.mean(), columns.mean()) if len(rows) else (0.0, 0.0)
             _scale_noise(

@@ -71,7 +71,12 @@ def draw_implant(
 
 
 def add_streaks(
-    slab: Floats32, metal: NDArray[np.bool_], spacing_mm: float, build: Build, visit: str, start: int
+    slab: Floats32,
+    metal: NDArray[np.bool_],
+    spacing_mm: float,
+    build: Build,
+    visit: str,
+    start: int,
 ) -> None:
     """Add the streaks of each slice: bright and dark rays from the metal, a dark band across.
 

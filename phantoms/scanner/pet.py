@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from phantoms.anatomy.bone import Bone, apply
-from phantoms.anatomy.bricks import Bricks
 from phantoms.anatomy.build import Build
 from phantoms.anatomy.shapes import Floats
 from phantoms.anatomy.texture import LATTICE_MM as TEXTURE_MM
@@ -19,7 +18,8 @@ from phantoms.image import Image
 from phantoms.lesions.plan import LesionPlan
 from phantoms.lesions.surface import LOBE_COLUMNS, bounding_sphere, lesion_distance
 from phantoms.scanner.blur import FWHM_PER_SIGMA
-from phantoms.scanner.bones import _ramp, _read, _texture, index_range
+from phantoms.scanner.body import paint_body
+from phantoms.scanner.bones import index_range, periodic, ramp, read_bone
 from phantoms.scanner.ct import Anatomy
 from phantoms.scanner.plan import ScanPlan
 
@@ -53,10 +53,10 @@ def _draw_uptake(
                 for r in range(3):
                     p[r] = m[r, 0] * i + m[r, 1] * j + m[r, 2] * k + m[r, 3]
                 value = out[k, j, i]
-                if _read(origin, index, pool, p, s):
-                    cover = _ramp(-s[0], 1.0)
+                if read_bone(origin, index, pool, p, s):
+                    cover = ramp(-s[0], 1.0)
                     if cover > 0.0:
-                        grain = _texture(
+                        grain = periodic(
                             lattice,
                             (p[0] + shift[0]) / (6 * TEXTURE_MM),
                             (p[1] + shift[1]) / (6 * TEXTURE_MM),
@@ -75,7 +75,7 @@ def _draw_uptake(
                         continue
                     rows = int(numbers[q, 6])
                     away = lesion_distance(lobes[q, :rows], p[0], p[1], p[2])
-                    inside = _ramp(-away, 0.8)
+                    inside = ramp(-away, 0.8)
                     normal = value
                     if numbers[q, 5] > 0.0:
                         value += inside * (COLD_INSIDE * uptake - value)
@@ -144,14 +144,12 @@ def uptake_map(anatomy: Anatomy, scan: ScanPlan) -> Floats32:
     out = _soft(anatomy, fine, spacing, fine_origin)
     index_from_world = np.diag([*(1 / spacing), 1.0])
     index_from_world[:3, 3] = -fine_origin / spacing
-    for name, bone in anatomy.bones.items():
-        _bone(out, index_from_world, anatomy, bone, anatomy.bricks[name])
+    for bone in anatomy.bones.values():
+        _bone(out, index_from_world, anatomy, bone)
     return out
 
 
-def _bone(
-    out: Floats32, index_from_world: Floats, anatomy: Anatomy, bone: Bone, bricks: Bricks
-) -> None:
+def _bone(out: Floats32, index_from_world: Floats, anatomy: Anatomy, bone: Bone) -> None:
     index_from_bone = index_from_world @ anatomy.poses[bone.name]
     numbers, lobes = _rows(anatomy, bone.name)
     low = np.asarray(bone.box_centre_mm) - bone.half_box_mm - 4.0
@@ -160,6 +158,7 @@ def _bone(
         low, high = np.minimum(low, row[:3] - row[3]), np.maximum(high, row[:3] + row[3])
     first, last = index_range(index_from_bone, (low + high) / 2, (high - low) / 2, out.shape)
     if (first < last).all():
+        bricks = anatomy.bricks[bone.name]
         _draw_uptake(
             out,
             np.linalg.inv(index_from_bone),
@@ -176,12 +175,8 @@ def _bone(
         )
 
 
-def _soft(
-    anatomy: Anatomy, shape: tuple[int, ...], spacing: Floats, origin: Floats
-) -> Floats32:
+def _soft(anatomy: Anatomy, shape: tuple[int, ...], spacing: Floats, origin: Floats) -> Floats32:
     """Uptake of soft tissue: body, organs, bladder."""
-    from phantoms.scanner.body import paint_body
-
     hu = paint_body(
         anatomy.scene,
         (shape[0], shape[1], shape[2]),
@@ -283,7 +278,8 @@ def lesion_suv_max(image: Image, plan: LesionPlan, pose: Floats, shift_mm: Float
     grid = np.stack(
         np.meshgrid(*(np.arange(a, b) for a, b in zip(first, last, strict=True)), indexing="ij"), -1
     ).reshape(-1, 3)
-    points = apply(np.linalg.inv(index_from_bone), grid)
+    bone_from_index = np.asarray(np.linalg.inv(index_from_bone), dtype=np.float64)
+    points = apply(bone_from_index, grid.astype(np.float64))
     inside = np.array([lesion_distance(plan.lobes, *p) for p in points]) <= REGION_MM
     if not inside.any():
         return None

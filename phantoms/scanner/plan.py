@@ -119,9 +119,7 @@ def plan_scan(
     return _with_settings(grid, build, visit, choice)
 
 
-def _spacing(
-    build: Build, preset: str, visit: str, choice: ScanChoice
-) -> tuple[float, float]:
+def _spacing(build: Build, preset: str, visit: str, choice: ScanChoice) -> tuple[float, float]:
     """In-plane and slice spacing: the patient's usual one, at a third of visits another."""
     grids = FULL_GRIDS if preset == "full" else SMALL_GRIDS
     usual = build.rng("protocol").integers(3)

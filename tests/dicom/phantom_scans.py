@@ -8,17 +8,15 @@ from lesionscore.volumes import Volume
 from phantoms.dicom import Outcome
 from phantoms.image import Image
 
-SLICE_MM = 4.0
+SLICE_MM = 8.0
 
 
-def pet_image(slices: int = 60, size: tuple[int, int] = (12, 14)) -> Image:
+def pet_image(slices: int = 23, size: tuple[int, int] = (6, 7)) -> Image:
     """A smooth map of SUV with one hot voxel, long enough for two beds."""
     z, y, x = np.mgrid[:slices, : size[0], : size[1]]
     values = (1.5 + 0.5 * np.sin(z / 3) + 0.3 * np.cos(y) + 0.2 * np.sin(x)).astype(np.float32)
-    values[slices // 2, 4, 5] = 8.0
-    return Image(
-        array=values, spacing_xyz_mm=(4.0, 4.0, SLICE_MM), origin_mm=(-30.0, -28.0, 100.0)
-    )
+    values[slices // 2, 4, 3] = 8.0
+    return Image(array=values, spacing_xyz_mm=(4.0, 4.0, SLICE_MM), origin_mm=(-30.0, -28.0, 100.0))
 
 
 def ct_image(slices: int = 8, size: tuple[int, int] = (24, 26), seed: int = 1) -> Image:
