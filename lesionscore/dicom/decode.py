@@ -79,6 +79,19 @@ def compression_fault(one: Slice) -> str | None:
     return f"transfer syntax {syntax or '(none)'} is not read; uncompressed or lossless is accepted"
 
 
+def check_reversible(one: Slice) -> None:
+    """Look into a JPEG 2000 stream whose transfer syntax leaves open whether it is lossless.
+
+    Raises
+    ------
+    SeriesError
+        If its wavelet is the irreversible one.
+    """
+    syntax = one.file.transfer_syntax
+    if syntax in EITHER and not is_reversible(pixel_bytes(one)):
+        raise SeriesError(f"{one.label}: lossy compressed ({EITHER[syntax]}, irreversible wavelet)")
+
+
 def decode_frames(
     one: Slice, form: PixelLayout, frames: Sequence[int]
 ) -> list[npt.NDArray[np.generic]]:
@@ -115,8 +128,7 @@ def decode_frames(
             f"{one.label}: {len(data)} bytes of compressed pixels cannot be "
             f"{form.rows} x {form.columns} pixels"
         )
-    if syntax in EITHER and not is_reversible(data):
-        raise SeriesError(f"{one.label}: lossy compressed ({EITHER[syntax]}, irreversible wavelet)")
+    check_reversible(one)
     options = {
         "transfer_syntax_uid": UID(syntax),
         "rows": form.rows,

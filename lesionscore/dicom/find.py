@@ -10,7 +10,7 @@ from typing import Any
 
 from lesionscore.dicom import tags
 from lesionscore.dicom.classify import MEASURED, Kind, is_reformat, kind_of
-from lesionscore.dicom.decode import compression_fault
+from lesionscore.dicom.decode import check_reversible, compression_fault
 from lesionscore.dicom.geometry import Stack, build_stack
 from lesionscore.dicom.pile import read_pile
 from lesionscore.dicom.policy import DEFAULT_POLICY, Notes, SuvPolicy
@@ -302,6 +302,7 @@ def check_measurable(part: Part, kind: Kind, policy: SuvPolicy, findings: list[F
         if fault is not None:
             raise SeriesError(fault)
     stack = build_stack(part.slices)
+    check_reversible(stack.slices[0])
     findings.extend(stack.findings)
     notes = Notes(policy=policy)
     check_slices(stack.slices, notes, is_pet=kind is Kind.PET)

@@ -22,6 +22,7 @@ SAME_PLACE_MM = 0.01
 """Slices nearer than this lie in one place."""
 UNEVEN_MM, UNEVEN_FRACTION = 0.06, 0.02
 """Positions written with one decimal are off by up to 0.05 mm; more is an uneven stack."""
+EXACT_MM = 1e-3
 SHEAR_LIMIT = 0.002
 """Sideways drift per mm of stack: 0.1 degree, more than rounded cosines give."""
 SAME_DIRECTION = 1e-4
@@ -195,18 +196,31 @@ def slice_spacing_mm(ordered: Sequence[Slice], findings: list[Finding]) -> float
     usual = float(np.median(steps))
     check_gaps(ordered, steps, usual)
     check_shear(ordered)
-    mean = float(steps.sum() / len(steps))
-    line = np.arange(len(ordered)) * mean
-    along = np.concatenate([[0.0], np.cumsum(steps)])
-    off = np.abs(along - line)
-    worst = int(off.argmax())
-    if off[worst] > max(UNEVEN_MM, UNEVEN_FRACTION * mean):
+    return even_spacing_mm(ordered, np.concatenate([[0.0], np.cumsum(steps)]))
+
+
+def even_spacing_mm(ordered: Sequence[Slice], along_mm: Floats) -> float:
+    """Fit an even stack to the positions along the normal.
+
+    Raises
+    ------
+    SeriesError
+        If a slice lies farther from its place than rounding explains.
+    """
+    number = np.arange(len(ordered))
+    spacing = float(along_mm[-1] / number[-1])
+    off = along_mm - number * spacing
+    if np.ptp(off) > EXACT_MM:
+        spacing, first = (float(n) for n in np.polyfit(number, along_mm, 1))
+        off = along_mm - number * spacing - first
+    worst = int(np.abs(off).argmax())
+    if abs(off[worst]) > max(UNEVEN_MM, UNEVEN_FRACTION * spacing):
         raise SeriesError(
-            f"uneven slice spacing: {ordered[worst].label} lies {off[worst]:.3f} mm from its place "
-            f"in an even stack of {len(ordered)} slices {mean:.3f} mm apart. Only evenly spaced "
-            "slices are measured."
+            f"uneven slice spacing: {ordered[worst].label} lies {abs(off[worst]):.3f} mm from its "
+            f"place in an even stack of {len(ordered)} slices {spacing:.3f} mm apart. Only evenly "
+            "spaced slices are measured."
         )
-    return mean
+    return spacing
 
 
 def check_gaps(ordered: Sequence[Slice], steps: Floats, usual: float) -> None:

@@ -159,8 +159,9 @@ def hounsfield(slices: Sequence[Slice], notes: Notes) -> npt.NDArray[np.generic]
     def fill(index: int) -> None:
         target, rescale = values[index], rescales[index]
         stored = read_frame(slices[index], forms[index])
-        np.multiply(stored, rescale.slope, out=target, casting="unsafe")
-        target += np.float32(rescale.intercept)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+            np.multiply(stored, rescale.slope, out=target, casting="unsafe")
+            target += np.float32(rescale.intercept)
         outside = padded(stored, rescale)
         if outside is not None:
             target[outside] = AIR_HU
@@ -273,7 +274,8 @@ def suv_values(
     def fill(index: int) -> None:
         slope, intercept = rescales[index]
         stored = read_frame(slices[index], forms[index]).astype(np.float64)
-        volume[index] = (stored * slope + intercept) * factors[index]
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+            volume[index] = (stored * slope + intercept) * factors[index]
 
     for_each(fill, slices)
     if not np.isfinite(volume).all():

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lesionscore.lesions.background import seen_bone
+from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.fit import Evidence, SurfaceFit, cost_without_lesion, fit_surface
+from lesionscore.lesions.foci import lesion_like, parts_of_lesion, surface_of_parts
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
 from lesionscore.lesions.rim import (
@@ -132,8 +134,12 @@ def follow_lesion(
     """
     readings = {INCLUSION: inclusion.reading}
     surfaces: dict[str, Surface | None] = {INCLUSION: inclusion.surface}
+    was_gone = False
     for scan in scans:
         reading, surface = _read_visit(inclusion, scan, rules)
+        if was_gone and reading.presence is Presence.PRESENT:
+            reading = replace(reading, flags=(*reading.flags, REAPPEARED))
+        was_gone = was_gone or reading.presence is Presence.ABSENT
         readings[scan.visit] = reading
         surfaces[scan.visit] = surface
     return LesionCourse(lesion_id=inclusion.lesion_id, readings=readings, surfaces=surfaces)
@@ -159,7 +165,10 @@ def _read_visit(
     patch = make_patch(scan.ct, carried.centre_mm, reach + SURROUNDINGS_MM)
     expected = _expected(inclusion, scan, patch)
     drift_hu = scanner_drift_hu(patch, carried, expected)
-    best, nothing = _best_fit(carried, _evidence(inclusion, patch, expected, drift_hu), inclusion)
+    evidence = _evidence(inclusion, patch, expected, drift_hu)
+    like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
+    seen = surface_of_parts(parts_of_lesion(like, patch, carried), patch)
+    best, nothing = _best_fit(carried, evidence, inclusion, seen)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     extra_sd_mm = EXTRA_SD_SHARE * scan.registration_error_mm
     size = lesion_size(best.surface, best.draw(DRAWS, SEED), extra_sd_mm=extra_sd_mm)
@@ -179,9 +188,11 @@ def _read_visit(
         inclusion.reading.edge,
         rules.edge,
     )
+    events = visit_events(inclusion, scan.visit_from_inclusion, patch, evidence, expected, current)
     reading = replace(
         blank,
         status=ReadingStatus.EVALUABLE,
+        flags=blank.flags + events,
         presence=presence,
         complete_probability=max(gone, 0.5) if complete else gone,
         size=size if presence is Presence.PRESENT else None,
@@ -248,21 +259,23 @@ def _carried(values: npt.NDArray[np.float32], at: npt.NDArray[np.float64]) -> Si
 
 
 def _best_fit(
-    carried: Surface, evidence: Evidence, inclusion: InclusionLesion
+    carried: Surface, evidence: Evidence, inclusion: InclusionLesion, seen: Surface | None
 ) -> tuple[SurfaceFit, float]:
     """Most probable of several surfaces, and the cost of having no lesion at all.
 
-    First the inclusion's shape at several sizes, nearly rigid and with the scan's blur as it is;
-    then the two most probable of these with the blur fitted, and let free. Each step's freedom is
-    paid for in `SurfaceFit.cost`.
+    First the inclusion's shape at several sizes, and what a look at the scan shows (it may be in
+    parts, or off to one side), nearly rigid and with the scan's blur as it is; then the two most
+    probable of these with the blur fitted, and let free. Each step's freedom is paid for in
+    `SurfaceFit.cost`.
     """
     centre = np.asarray(carried.centre_mm)
     quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
-    first = []
-    for scale in SCALES:
-        start = Surface(
-            vertices_mm=centre + scale * (carried.vertices_mm - centre), faces=carried.faces
-        )
+    first: list[SurfaceFit] = []
+    starts = [
+        Surface(vertices_mm=centre + scale * (carried.vertices_mm - centre), faces=carried.faces)
+        for scale in SCALES
+    ]
+    for start in [*starts, *([] if seen is None else [seen])]:
         first += [
             fit_surface(start, replace(quick, rim_hu=rim_hu), TIGHT, QUICK_STEPS, carried)
             for rim_hu in RIM_HU

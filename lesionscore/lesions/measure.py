@@ -39,17 +39,23 @@ def longest_diameter(surface: Surface) -> tuple[float, tuple[PositionMm, Positio
     Parameters
     ----------
     surface : Surface
-        A closed surface; of several parts, the largest part counts.
+        A closed surface; of several parts, the longest counts, not the span of all.
 
     Returns
     -------
     tuple
         Distance in mm; the two ends, LPS, mm.
     """
-    points = surface.vertices_mm
+    parts = surface.vertex_parts()
+    found = [_farthest_pair(surface.vertices_mm[parts == part]) for part in range(parts.max() + 1)]
+    return max(found, key=lambda each: each[0])
+
+
+def _farthest_pair(points: Floats) -> tuple[float, tuple[PositionMm, PositionMm]]:
+    """Distance and positions of the two points that lie farthest apart."""
     try:
         points = points[ConvexHull(points).vertices]
-    except QhullError:  # flat or degenerate: all vertices are looked at
+    except QhullError:  # flat or degenerate: all points are looked at
         points = points[:: max(1, len(points) // 2000)]
     squared = ((points[:, None, :] - points[None, :, :]) ** 2).sum(axis=2)
     first, second = np.unravel_index(int(squared.argmax()), squared.shape)

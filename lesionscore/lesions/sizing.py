@@ -14,19 +14,25 @@ from lesionscore.lesions.records import LesionSize
 from lesionscore.lesions.surface import Surface
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 DRAWS = 120
 AXIAL_DRAWS = 40
 LEAST_SD_MM = 0.05
 
 
-def drawn_longest_mm(draws: Floats) -> Floats:
+def drawn_longest_mm(draws: Floats, parts: Indices | None = None) -> Floats:
     """Longest diameter of each drawn surface, shape (n_draws,), mm.
 
     Parameters
     ----------
     draws : ndarray, shape (n_draws, n_vertices, 3)
         Vertices of surfaces drawn from the posterior.
+    parts : ndarray, shape (n_vertices,), int, optional
+        Closed part that each vertex belongs to; the longest part counts.
     """
+    if parts is not None and parts.max() > 0:
+        every = [drawn_longest_mm(draws[:, parts == part]) for part in range(parts.max() + 1)]
+        return np.asarray(np.max(every, axis=0))
     directions = half_sphere_directions(500)
     middle = draws.mean(axis=(0, 1))
     longest = np.empty(len(draws))
@@ -68,7 +74,7 @@ def lesion_size(
         Sizes of the surface itself; SD over the draws.
     """
     size = measure_surface(surface)
-    longest_sd = float(np.hypot(drawn_longest_mm(draws).std(), extra_sd_mm))
+    longest_sd = float(np.hypot(drawn_longest_mm(draws, surface.vertex_parts()).std(), extra_sd_mm))
     axial = np.array([axial_sizes(v, surface.faces, 1.0) for v in draws[:AXIAL_DRAWS]])
     axial_sd = float(np.hypot(axial[:, 0].std(), extra_sd_mm))
     relative = extra_sd_mm / max(size.longest_diameter_mm, 1e-6)

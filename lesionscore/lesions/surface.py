@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 
 from lesionscore.errors import MeasurementError
@@ -117,6 +119,14 @@ class Surface:
                 total += np.bincount(end, weights=bend, minlength=count)
                 edges += np.bincount(end, weights=squared, minlength=count)
         return np.asarray(total / np.maximum(edges, 1e-9))
+
+    def vertex_parts(self) -> Indices:
+        """Number of the closed part that each vertex belongs to, shape (n,), from 0."""
+        count = len(self.vertices_mm)
+        first = np.concatenate([self.faces[:, 0], self.faces[:, 1]])
+        second = np.concatenate([self.faces[:, 1], self.faces[:, 2]])
+        links = coo_matrix((np.ones(len(first), dtype=np.int8), (first, second)), (count, count))
+        return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
     def moved(self, transform: RigidTransform) -> Surface:
         """The same surface on another scan of the same bone."""

@@ -86,11 +86,13 @@ def evaluate_patient(
             found = find_lesions(case.lesions, inclusion_ct.scan, protocol)
     lesions = {name: one.lesion for name, one in found.items() if one.lesion is not None}
     views = _look_at_visits(case, inclusion_ct, lesions, protocol, stages)
-    with stages.stage("measure", f"measuring {len(lesions)} lesions"):
-        # each lesion is measured alone, so the result does not depend on the number of threads
-        with ThreadPoolExecutor(LESION_THREADS) as threads:
-            followed = threads.map(lambda one: _follow(one, views, protocol), lesions.values())
-            courses = dict(zip(lesions, followed, strict=True))
+    # each lesion is measured alone, so the result does not depend on the number of threads
+    with (
+        stages.stage("measure", f"measuring {len(lesions)} lesions"),
+        ThreadPoolExecutor(LESION_THREADS) as threads,
+    ):
+        followed = threads.map(lambda one: _follow(one, views, protocol), lesions.values())
+        courses = dict(zip(lesions, followed, strict=True))
     with stages.stage("write", "writing masks, transforms and pictures"):
         _write(folder, case, views, lesions, courses)
     with stages.stage("score", "scoring"):

@@ -32,7 +32,10 @@ Singles = npt.NDArray[np.float32]
 BONE_HU = (120.0, 800.0)
 MAP_MM = 12.0
 TURN_RAD = np.deg2rad(9.0)
-MAX_POINTS = 16000
+MAX_POINTS = 10000
+STARTS = 16
+LEVEL_SLIPS_MM = (-72.0, -60.0, -48.0, -36.0, -24.0, -14.0, 14.0, 24.0, 36.0, 48.0, 60.0, 72.0)
+PEAKS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +91,8 @@ def align_bodies(fixed: PreparedScan, moving: PreparedScan) -> list[BodyAlignmen
         tolerance_mm=0.1,
     )
     fits = [fit_rigid(samples, target, start, rule) for start in starts]
+    best = max(fits, key=body_score)
+    fits += [fit_rigid(samples, target, start, rule) for start in _other_levels(best.matrix)]
     candidates = [BodyAlignment(fit.matrix, body_score(fit)) for fit in fits]
     candidates.sort(key=lambda candidate: -candidate.score)
     kept: list[BodyAlignment] = []
@@ -102,7 +107,7 @@ def align_bodies(fixed: PreparedScan, moving: PreparedScan) -> list[BodyAlignmen
 
 def body_score(fit: RigidFit) -> float:
     """Correlation over the overlap, taken down where little of the skeleton overlaps."""
-    return fit.correlation * min(1.0, fit.covered / 0.3) ** 0.5
+    return float(fit.correlation * min(1.0, fit.covered / 0.3) ** 0.5)
 
 
 def _starts(fixed: PreparedScan, moving: PreparedScan) -> list[Floats]:
@@ -121,7 +126,30 @@ def _starts(fixed: PreparedScan, moving: PreparedScan) -> list[Floats]:
             matrix[:3, 3] += shift
             found.append((score, matrix))
     found.sort(key=lambda pair: -pair[0])
-    return [matrix for _, matrix in found[:10]]
+    return _spread_out([matrix for _, matrix in found], middle)
+
+
+def _other_levels(matrix: Floats) -> list[Floats]:
+    """The same alignment slipped by about one or two vertebrae each way."""
+    slipped = []
+    for slip_mm in LEVEL_SLIPS_MM:
+        other = matrix.copy()
+        other[2, 3] += slip_mm
+        slipped.append(other)
+    return slipped
+
+
+def _spread_out(matrices: list[Floats], middle: Floats) -> list[Floats]:
+    """The first starts of every place, so that one place does not take all."""
+    kept: list[Floats] = []
+    places: list[Floats] = []
+    for matrix in matrices:
+        place = (matrix @ np.append(middle, 1.0))[:3]
+        near = sum(float(np.linalg.norm(place - other)) < 18.0 for other in places)
+        if near < 2:
+            kept.append(matrix)
+            places.append(place)
+    return kept[:STARTS]
 
 
 def _bone_map(level: Level, turn: Floats) -> _BoneMap:
@@ -139,7 +167,9 @@ def _bone_map(level: Level, turn: Floats) -> _BoneMap:
         origin_mm=(float(low[0]), float(low[1]), float(low[2])),
     )
     index = np.indices(grid.shape_zyx).reshape(3, -1).T
-    values = smooth.values(grid.positions_mm(index), np.linalg.inv(turn))
+    values = smooth.values(
+        grid.positions_mm(index), np.asarray(np.linalg.inv(turn), dtype=np.float64)
+    )
     covered = np.isfinite(values)
     values[~covered] = 0.0
     shape = grid.shape_zyx
@@ -148,7 +178,9 @@ def _bone_map(level: Level, turn: Floats) -> _BoneMap:
     )
 
 
-def _best_shifts(fixed: _BoneMap, moving: _BoneMap, count: int = 6) -> list[tuple[float, Floats]]:
+def _best_shifts(
+    fixed: _BoneMap, moving: _BoneMap, count: int = PEAKS
+) -> list[tuple[float, Floats]]:
     """Shifts (mm) with the highest correlation over the overlap; the scores say how high."""
     shape = [
         fft.next_fast_len(a + b, real=True)

@@ -24,7 +24,7 @@ FAR_MM = np.float32(1e6)
 
 @numba.njit(cache=True, nogil=True)
 def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyped-def]
-    """Shortest way through `cost` from any seed to every voxel within the limit (Dial, 26 steps)."""
+    """Shortest way through `cost` from any seed to every voxel within the limit (Dial)."""
     nz, ny, nx = cost.shape
     distance = np.full(nz * ny * nx, np.float32(1e6))
     buckets = int(limit_mm / bucket_mm) + 1

@@ -26,7 +26,7 @@ COVARIANCE_WEIGHT, INVERSE_WEIGHT, CORE_WEIGHT, NEAR_WEIGHT = 3.0, 0.7, 0.8, 0.8
 EDGE_MM = 2.0
 METAL_HU, METAL_ML = 2800.0, 0.03
 METAL_BESIDE_MM, METAL_NEAR_MM = 8.0, 30.0
-LEAST_BONE_ML, LEAST_ENCLOSED = 0.8, 0.45
+LEAST_BONE_ML, LEAST_ENCLOSED, LEAST_RIM = 0.3, 0.45, 0.03
 LEAST_CORRELATION, DOUBTFUL_CORRELATION = 0.75, 0.85
 LEAST_LEAD, DOUBTFUL_LEAD = 0.01, 0.04
 LEAST_COVERED = 0.35
@@ -97,7 +97,7 @@ def judge(
         error_mm=error,
         verdict=verdict if doubts or fatal else AlignmentVerdict.USABLE,
         reasons=tuple(reasons),
-        flags=metal_flags(region, transform, scans),
+        flags=tuple(metal_flags(region, transform, scans)),
     )
 
 
@@ -154,7 +154,7 @@ def metal_flags(
 def bone_doubts(own: OwnBone) -> list[Doubt]:
     """Too little bone around the place to align by."""
     enough = own.bone_ml(30.0) >= LEAST_BONE_ML
-    in_bone = own.enclosed >= LEAST_ENCLOSED or own.rim_bone_share >= 0.1
+    in_bone = own.enclosed >= LEAST_ENCLOSED or own.rim_bone_share >= LEAST_RIM
     if enough and in_bone:
         return []
     return [Doubt(reason=AlignmentReason.TOO_LITTLE_BONE, fatal=True)]

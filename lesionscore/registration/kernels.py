@@ -251,9 +251,9 @@ def robust_weights(moving, fixed, gradient2, brightness, model, weights, out):  
 
 
 @numba.njit(cache=True, nogil=True)
-def fit(
+def fit(  # type: ignore[no-untyped-def]
     coefficients, index_from_mm, positions, fixed, gradients, weights, centre, start, model, rule
-):  # type: ignore[no-untyped-def]
+):
     """Gauss-Newton fit of gain, level and a rigid motion; see `rigid.fit_rigid`.
 
     `model` as in `robust_weights`; `rule` is (turn_sd_rad, shift_sd_mm, max_step_mm, iterations,

@@ -221,8 +221,8 @@ def _inverse_fit(growth: Growth, image: SplineImage, target: SplineImage) -> Flo
         centre_mm=(matrix @ np.append(samples.centre_mm, 1.0))[:3],
     )
     rule = replace(LAST.rule, iterations=15)
-    found = fit_rigid(back, image, np.linalg.inv(matrix), rule)
-    return np.linalg.inv(found.matrix)
+    found = fit_rigid(back, image, np.asarray(np.linalg.inv(matrix), dtype=np.float64), rule)
+    return np.asarray(np.linalg.inv(found.matrix), dtype=np.float64)
 
 
 def _motion(start: Floats, end: Floats, centre_mm: Floats) -> Floats:

@@ -126,8 +126,13 @@ def fit_rigid(samples: Samples, target: SplineImage, start: Floats, rule: FitRul
         np.ascontiguousarray(start[:3]),
         np.array([rule.noise_hu, rule.slack_mm, rule.outlier]),
         np.array(
-            [rule.turn_sd_rad, rule.shift_sd_mm, rule.max_step_mm, rule.iterations]
-            + [rule.tolerance_mm]
+            [
+                rule.turn_sd_rad,
+                rule.shift_sd_mm,
+                rule.max_step_mm,
+                rule.iterations,
+                rule.tolerance_mm,
+            ]
         ),
     )
     return RigidFit(

@@ -208,9 +208,20 @@ def _draw(
                                 hu = behind + cover * (bone - behind)
                             for q in range(n_near):
                                 w = near[q]
-                                hu = _with_lesion(
-                                    hu, cover, cortical, grain, numbers[w], lobes[w], scars[w], p
-                                )
+                                gap = 0.0
+                                for r in range(3):
+                                    gap += (p[r] - numbers[w, r]) ** 2
+                                if gap < numbers[w, 3] ** 2:
+                                    hu = _with_lesion(
+                                        hu,
+                                        cover,
+                                        cortical,
+                                        grain,
+                                        numbers[w],
+                                        lobes[w],
+                                        scars[w],
+                                        p,
+                                    )
                             total += hu
                 out[k, j, i] = total / count
 

@@ -28,6 +28,7 @@ Floats32 = NDArray[np.float32]
 SLAB, HALO = 64, 4
 METAL_SEEN_HU = 2600.0
 SAMPLE_MM = 0.75  # a voxel is sampled at least this densely
+FINE_MM = 0.5  # a voxel below this needs one sample: the ramps at edges are as wide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +55,7 @@ class Anatomy:
 
 def samples_for(spacing_xyz_mm: tuple[float, float, float]) -> tuple[int, int, int]:
     """Choose the number of samples within a voxel along x, y and z."""
-    x, y, z = (max(2, int(np.ceil(s / SAMPLE_MM))) for s in spacing_xyz_mm)
+    x, y, z = (1 if s < FINE_MM else max(2, int(np.ceil(s / SAMPLE_MM))) for s in spacing_xyz_mm)
     return x, y, z
 
 

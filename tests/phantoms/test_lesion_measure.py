@@ -58,9 +58,7 @@ def test_a_scaled_surface_has_scaled_lengths_and_volumes(
     axes = rotation(12.0, -5.0, 30.0)
     before, after = measure(surface, axes), measure(small, axes)
     assert before.longest_diameter_mm == pytest.approx(12.0, abs=0.03)
-    assert after.longest_diameter_mm == pytest.approx(
-        factor * before.longest_diameter_mm, abs=0.03
-    )
+    assert after.longest_diameter_mm == pytest.approx(factor * before.longest_diameter_mm, abs=0.03)
     assert after.axial_diameter_mm == pytest.approx(factor * before.axial_diameter_mm, abs=0.04)
     assert after.volume_ml == pytest.approx(factor**3 * before.volume_ml, rel=0.01)
 
@@ -112,7 +110,10 @@ def test_distance_is_a_distance_near_the_surface() -> None:
     step = 1e-3 * np.eye(3)
     for point in surface_points(surface, 60):
         slope = np.array(
-            [lesion_value(surface, *(point + s)) - lesion_value(surface, *(point - s)) for s in step]
+            [
+                lesion_value(surface, *(point + s)) - lesion_value(surface, *(point - s))
+                for s in step
+            ]
         )
         outwards = point + slope / np.linalg.norm(slope)
         assert lesion_distance(surface, *outwards) == pytest.approx(1.0, abs=0.12)
