@@ -109,9 +109,8 @@ class Patient:
         return soft_pattern(self.build)
 
     def prepare(self) -> None:
-        """Make all that the scans share, before threads ask for it."""
-        self.bricks.bake_all()
-        _ = self.texture, self.pattern
+        """Make the lattices that the scans share, before threads ask for them."""
+        _ = self.bricks, self.texture, self.pattern
 
     def around(
         self, lesion_id: str, visit: str, half_mm: float, spacing_mm: float, kernel: Kernel

@@ -14,7 +14,7 @@ from lesionscore.dicom.injection import dose_bq, half_life_s, injected_at, radio
 from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.reference_time import DISAGREE_FRACTION, Reference, start_reference
 from lesionscore.dicom.times import local_datetime
-from lesionscore.dicom.timing import SeriesTimes, read_timing
+from lesionscore.dicom.timing import SeriesTimes, decay, read_timing
 from lesionscore.dicom.units import stored_suv_type, units_of
 from lesionscore.errors import SuvError
 
@@ -124,16 +124,16 @@ def activity_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceF
     weight = weight_kg(header, notes)
     item = radiopharmaceutical(header, notes)
     dose = dose_bq(item, notes)
-    decay = header.code(tags.DECAY_CORRECTION)
-    if not decay and header.code(tags.DECAY_CORRECTED):
-        decay = "ENHANCED"
-    if decay == "ADMIN":
+    correction = header.code(tags.DECAY_CORRECTION)
+    if not correction and header.code(tags.DECAY_CORRECTED):
+        correction = "ENHANCED"
+    if correction == "ADMIN":
         return SliceFactor(value=weight * 1000.0 / dose, rule="ADMIN")
     half_life = half_life_s(item, notes)
-    reference = reference_of(decay, header, half_life, series, notes)
+    reference = reference_of(correction, header, half_life, series, notes)
     injected = injected_at(item, reference.time, half_life, notes)
     elapsed = (reference.time - injected).total_seconds()
-    decayed = dose * 2.0 ** (-elapsed / half_life)
+    decayed = dose * decay(elapsed, half_life)
     value = weight * 1000.0 / decayed if decayed > 0 else math.inf
     if not (math.isfinite(value) and value > 0):
         raise SuvError(
@@ -146,11 +146,11 @@ def activity_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceF
             f"the injection is {-elapsed / 60:.1f} min later than the decay reference time",
             once="injection",
         )
-    return SliceFactor(value=value, rule=f"{decay}:{reference.rule}", reference=reference.time)
+    return SliceFactor(value=value, rule=f"{correction}:{reference.rule}", reference=reference.time)
 
 
 def reference_of(
-    decay: str, header: Header, half_life: float, series: SeriesTimes, notes: Notes
+    correction: str, header: Header, half_life: float, series: SeriesTimes, notes: Notes
 ) -> Reference:
     """Give the time to which a slice's activity is decay corrected, or at which it was measured.
 
@@ -159,14 +159,15 @@ def reference_of(
     SuvError
         If the header does not say.
     """
-    if decay == "START":
+    if correction == "START":
         return start_reference(header, read_timing(header, half_life), series, notes)
-    if decay == "NONE":
+    if correction == "NONE":
         return average_reference(header, half_life)
-    if decay == "ENHANCED":
+    if correction == "ENHANCED":
         return enhanced_reference(header)
     raise SuvError(
-        f"Decay Correction (0054,1102) is {decay or 'missing'}; START, ADMIN and NONE are accepted"
+        f"Decay Correction (0054,1102) is {correction or 'missing'}; START, ADMIN and NONE are "
+        "accepted"
     )
 
 

@@ -12,8 +12,9 @@ from lesionscore.dicom.policy import Notes
 from lesionscore.errors import SuvError
 
 GRAMS_ABOVE_KG = 1000.0
+HEAVIEST_KG = 1000.0
 PLAUSIBLE_WEIGHT_KG = (20.0, 300.0)
-TALLEST_M = 3.0
+SHORTEST_M, TALLEST_M = 0.2, 3.0
 TALLEST_CM = 260.0
 
 
@@ -53,6 +54,8 @@ def weight_kg(header: Header, notes: Notes) -> float:
             raise SuvError(f"Patient's Weight (0010,1030) is {weight:g}; kg is accepted")
         notes.add("weight_in_grams", f"the weight {weight:g} was read as grams")
         weight /= 1000.0
+    if weight > HEAVIEST_KG:
+        raise SuvError(f"Patient's Weight (0010,1030) is {weight:g} kg, which nobody weighs")
     low, high = PLAUSIBLE_WEIGHT_KG
     if not low <= weight <= high:
         notes.add("weight_implausible", f"the header gives a weight of {weight:g} kg")
@@ -73,9 +76,9 @@ def size_cm(header: Header, notes: Notes) -> float:
             f"Patient's Size (0010,1020) is {header.said(tags.PATIENT_SIZE)}; "
             "this SUV type needs it in metres." + explain(header, tags.PATIENT_SIZE)
         )
-    if size <= TALLEST_M:
+    if SHORTEST_M <= size <= TALLEST_M:
         return size * 100.0
-    if size > TALLEST_CM or notes.is_strict:
+    if not TALLEST_M < size <= TALLEST_CM or notes.is_strict:
         raise SuvError(f"Patient's Size (0010,1020) is {size:g}; metres are accepted")
     notes.add("size_in_centimetres", f"the size {size:g} was read as centimetres")
     return size

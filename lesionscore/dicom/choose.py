@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+import numpy as np
+
 from lesionscore.dicom import tags
 from lesionscore.dicom.classify import Kind, is_bone_kernel, is_reformat
 from lesionscore.dicom.find import AXIAL, FoundSeries
@@ -101,9 +103,11 @@ def _check_one_patient(usable: Sequence[FoundSeries], kind: Kind) -> None:
 
 
 def _length_mm(one: FoundSeries) -> float:
-    """Length of the stack along its normal."""
+    """Length of the body that a stack covers, from foot to head, whatever its slices' plane."""
     assert one.stack is not None
-    return one.stack.grid.shape_zyx[0] * one.stack.grid.spacing_xyz_mm[2]
+    grid = one.stack.grid
+    edges = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in grid.shape_zyx]), axis=-1)
+    return float(np.ptp(grid.positions_mm(edges.reshape(-1, 3))[:, 2]))
 
 
 def slice_class(spacing_mm: float) -> int:

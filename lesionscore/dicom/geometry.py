@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lesionscore.dicom import tags
-from lesionscore.dicom.slices import Slice
+from lesionscore.dicom.slices import COARSEST_MM, FINEST_MM, Slice
 from lesionscore.errors import Finding, SeriesError
 from lesionscore.volumes.grid import Grid
 
@@ -299,9 +299,9 @@ def single_spacing_mm(one: Slice, findings: list[Finding]) -> float:
         )
     )
     for tag in (tags.SPACING_BETWEEN_SLICES, tags.SLICE_THICKNESS):
-        number = one.header.number(tag)
-        if number is not None and abs(number) > 0:
-            return abs(number)
+        number = abs(one.header.number(tag) or 0.0)
+        if FINEST_MM <= number <= COARSEST_MM:
+            return number
     raise SeriesError(
         f"one slice ({one.label}) with neither Slice Thickness (0018,0050) nor Spacing Between "
         "Slices (0018,0088) is no volume"

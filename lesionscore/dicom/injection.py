@@ -17,6 +17,7 @@ PLAUSIBLE_DOSE_BQ = (2e7, 1.5e9)  # 0.5 to 40 mCi
 EARLIEST_S = -3600.0
 """A scan may start up to an hour before the injection (dynamic acquisitions)."""
 LATEST_HALF_LIVES = 2.0
+SHORTEST_S, LONGEST_S = 10.0, 1e8
 LONG_LIVED_S = 41_400.0
 """From this half-life on (11.5 h) a time of day without its date says nothing."""
 ONE_DAY = timedelta(days=1)
@@ -91,6 +92,8 @@ def half_life_s(item: Header, notes: Notes) -> float:
             "Radionuclide Half Life (0018,1075) is "
             f"{item.said(tags.RADIONUCLIDE_HALF_LIFE)}; decay needs it in seconds"
         )
+    if not SHORTEST_S <= half_life <= LONGEST_S:
+        raise SuvError(f"Radionuclide Half Life (0018,1075) is {half_life:g} s; no tracer has that")
     nuclide = nuclide_of(item)
     if nuclide is None or abs(half_life / nuclide.half_life_s - 1) <= HALF_LIFE_TOLERANCE:
         return half_life

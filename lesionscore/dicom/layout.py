@@ -56,6 +56,12 @@ def layout(one: Slice) -> PixelLayout:
         If the header does not say, or says what no scanner writes.
     """
     header = one.header
+    frames = header.integer(tags.NUMBER_OF_FRAMES) or 1
+    if frames > 1 and tags.PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE not in one.file.item:
+        raise SeriesError(
+            f"{one.label}: {frames} frames without Per-frame Functional Groups (5200,9230); where "
+            "they lie cannot be known"
+        )
     if one.file.pixels is None:
         raise SeriesError(f"{one.label}: no pixel data (7FE0,0010)")
     samples = header.integer(tags.SAMPLES_PER_PIXEL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -207,7 +208,8 @@ def pick_label(
     text = str(label).strip()
     exact = [number for number, name in numbers.items() if name == text]
     loose = [number for number, name in numbers.items() if name.casefold() == text.casefold()]
-    by_number = [int(text)] if text.isdecimal() and int(text) in numbers else []
+    whole = re.fullmatch(r"(\d{1,9})(\.0+)?", text)
+    by_number = [int(whole[1])] if whole is not None and int(whole[1]) in numbers else []
     for hits in (by_number, exact, loose):
         if len(hits) == 1:
             return hits[0]

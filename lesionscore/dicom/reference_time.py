@@ -18,6 +18,7 @@ from lesionscore.dicom.timing import (
     LONGEST_S,
     SeriesTimes,
     Timing,
+    decay,
     fitted_vendor_time,
     vendor_time,
 )
@@ -129,7 +130,7 @@ def drop_placeholder(
 
 def _ratio(when: datetime, chosen: datetime, timing: Timing) -> float:
     """SUV by one reference time over SUV by another."""
-    return float(2 ** (_clip((when - chosen).total_seconds()) / timing.half_life_s))
+    return decay((chosen - when).total_seconds(), timing.half_life_s)
 
 
 def _same_second(one: datetime, other: datetime) -> bool:
@@ -222,8 +223,3 @@ def compare(chosen: Reference, found: dict[str, datetime], timing: Timing, notes
             f"{when:%H:%M:%S}, which would change SUV by {100 * (ratio - 1):+.1f} %",
             once=f"{chosen.rule} {rule}",
         )
-
-
-def _clip(seconds: float) -> float:
-    """Seconds within what an exponent can take."""
-    return max(-1e6, min(1e6, seconds))

@@ -14,6 +14,7 @@ from lesionscore.dicom.parse import ParsedFile
 from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.polygon import fill_even_odd
 from lesionscore.dicom.seg import check_reference
+from lesionscore.dicom.slices import FARTHEST_MM
 from lesionscore.dicom.sources import Source
 from lesionscore.errors import MaskError, Severity
 from lesionscore.volumes.grid import Grid
@@ -148,6 +149,8 @@ def read_contours(roi: Header, notes: Notes) -> list[Contour]:
             left_out += 1
             continue
         points = np.asarray(numbers, dtype=np.float64).reshape(-1, 3)
+        if np.abs(points).max() > FARTHEST_MM:
+            raise MaskError(f"a contour reaches {np.abs(points).max():g} mm: no patient does")
         if points.tobytes() in seen:
             doubled += 1
             continue

@@ -15,6 +15,8 @@ from lesionscore.dicom.sources import Source, read_header
 from lesionscore.errors import DicomError
 
 Floats = npt.NDArray[np.float64]
+FARTHEST_MM = 1e5
+FINEST_MM, COARSEST_MM = 1e-3, 1e3
 MOST_FRAMES = 100_000
 
 
@@ -43,7 +45,9 @@ class Slice:
     def position_mm(self) -> tuple[float, float, float] | None:
         """Centre of the first voxel, LPS, mm; None if the header does not say."""
         numbers = self.header.numbers(tags.IMAGE_POSITION_PATIENT)
-        return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else None
+        if len(numbers) != 3 or max(abs(n) for n in numbers) > FARTHEST_MM:
+            return None
+        return numbers[0], numbers[1], numbers[2]
 
     @cached_property
     def orientation(self) -> tuple[float, ...] | None:
@@ -61,7 +65,7 @@ class Slice:
     def pixel_spacing_mm(self) -> tuple[float, float] | None:
         """Distance between rows, and between columns, in mm; None if not usable."""
         numbers = self.header.numbers(tags.PIXEL_SPACING)
-        if len(numbers) != 2 or not min(numbers) > 0:
+        if len(numbers) != 2 or not (min(numbers) >= FINEST_MM and max(numbers) <= COARSEST_MM):
             return None
         return numbers[0], numbers[1]
 

@@ -32,7 +32,8 @@ class Source:
     @property
     def name(self) -> str:
         """What a person is shown: the file's own name."""
-        return self.path.name if self.entry is None else Path(self.entry.name).name
+        name = self.path.name if self.entry is None else Path(self.entry.name).name
+        return name.encode("utf-8", "replace").decode("utf-8")
 
     @property
     def folder(self) -> Path:
@@ -128,7 +129,9 @@ def list_sources(path: Path) -> Iterator[Source]:
 
 
 def _file_or_members(path: Path) -> Iterator[Source]:
-    """Give the file itself, or what a zip archive holds."""
+    """Give the file itself, or what a zip archive holds; nothing for pipes and devices."""
+    if not path.is_file():
+        return
     entries = list_entries(path) if _is_zip(path) else None
     if entries is None:
         yield Source(path)

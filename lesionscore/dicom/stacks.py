@@ -31,12 +31,16 @@ BED_GAP_SLICES = 5
 Key = Callable[[Slice], Hashable]
 SPLIT_KEYS: tuple[tuple[str, Key], ...] = (
     ("temporal position", lambda s: s.header.text(tags.TEMPORAL_POSITION_IDENTIFIER)),
+    ("temporal position", lambda s: s.header.numbers(tags.TEMPORAL_POSITION_INDEX)),
+    ("stack", lambda s: s.header.text(tags.STACK_ID)),
     ("acquisition number", lambda s: s.header.text(tags.ACQUISITION_NUMBER)),
     (
         "acquisition time",
         lambda s: (
             s.header.text(tags.ACQUISITION_DATE),
-            s.header.text(tags.ACQUISITION_TIME) or s.header.text(tags.ACQUISITION_DATETIME),
+            s.header.text(tags.ACQUISITION_TIME)
+            or s.header.text(tags.FRAME_ACQUISITION_DATETIME)
+            or s.header.text(tags.ACQUISITION_DATETIME),
         ),
     ),
     ("frame reference time", lambda s: s.header.text(tags.FRAME_REFERENCE_TIME)),

@@ -13,8 +13,8 @@ TM = re.compile(r"^(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6})\d*)?$")
 ZONE = re.compile(r"^([+-])(\d{2})(\d{2})$")
 DT = re.compile(r"^(\d{8})(\d{2,6}(?:\.\d+)?)?([+-]\d{4})?$")
 
-EARLIEST_YEAR = 1800
-"""Earlier dates are placeholders of anonymisers (00010101)."""
+FIRST_YEAR, LAST_YEAR = 1800, 2200
+"""Other dates are placeholders of anonymisers (00010101, 99991231)."""
 UNDATED = date(1904, 1, 1)
 """Stands for the day of a scan whose header kept only times of day."""
 
@@ -26,9 +26,10 @@ def parse_date(text: str | None) -> date | None:
         return None
     year, month, day = (int(part) for part in found.groups())
     try:
-        return date(year, month, day) if year >= EARLIEST_YEAR else None
+        found_day = date(year, month, day)
     except ValueError:
         return None
+    return found_day if FIRST_YEAR <= year <= LAST_YEAR else None
 
 
 def parse_time(text: str | None) -> time | None:

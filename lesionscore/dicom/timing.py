@@ -13,6 +13,7 @@ from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.times import acquisition_start, parse_datetime, series_start
 from lesionscore.errors import Severity
 
+MOST_HALF_LIVES = 900.0
 LONGEST_S = 30 * 86_400.0
 
 
@@ -82,6 +83,17 @@ def average_activity_s(duration_s: float, half_life_s: float) -> float:
     if x < 1e-8:
         return duration_s / 2
     return duration_s / x * math.log(x / -math.expm1(-x))
+
+
+def decay(elapsed_s: float, half_life_s: float) -> float:
+    """Share of the activity that is left after some time; never an overflow.
+
+    Parameters
+    ----------
+    elapsed_s, half_life_s : float
+        Seconds; a negative time gives a share above 1.
+    """
+    return float(2.0 ** max(-MOST_HALF_LIVES, min(MOST_HALF_LIVES, -elapsed_s / half_life_s)))
 
 
 def is_ge(header: Header) -> bool:

@@ -26,6 +26,8 @@ UCUM_UNITS = {
     "CM2/ML{SUVBSA}": "CM2ML BSA",
     "{SUVBSA}CM2/ML": "CM2ML BSA",
     "CM2ML": "CM2ML BSA",
+    "G/ML": "GML",
+    "SUVBW": "GML BW",
     "GML": "GML",
     "CNTS": "CNTS",
 }

@@ -13,11 +13,12 @@ from lesionscore.quantities import PositionMm
 from lesionscore.volumes import Grid
 
 Singles = npt.NDArray[np.float32]
+LARGEST_STEP_MM = 2.5
 
 
 def mesh_step_mm(radius_mm: float) -> float:
-    """Edge length of triangles for a lesion of a given radius: about 1000 to 4000 of them."""
-    return float(np.clip(radius_mm / 7.0, 0.7, 1.6))
+    """Edge length of triangles for a lesion of a given radius: about 1000 to 8000 of them."""
+    return float(np.clip(radius_mm / 7.0, 0.7, LARGEST_STEP_MM))
 
 
 def cube_grid(low_mm: npt.ArrayLike, high_mm: npt.ArrayLike, step_mm: float) -> Grid:

@@ -113,7 +113,9 @@ def blurred_inside(
         direction=grid.direction,
     )
     widest = float(fine_spacing.max())
-    distance = signed_distance(surface, fine, band_mm=max(1.5 * widest, 1.6))
+    # the band must hold every triangle's middle
+    edge = float(np.sqrt(2.3 * surface.area_mm2 / len(surface.faces)))
+    distance = signed_distance(surface, fine, band_mm=max(1.5 * widest, 1.2 * edge, 1.6))
     inside = np.clip(0.5 - distance / widest, 0.0, 1.0)
     for axis in range(3):
         inside = ndimage.gaussian_filter1d(

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lesionscore.protocol.rules import AlignmentRule
-from lesionscore.registration.body import align_bodies
-from lesionscore.registration.field import FieldNode, align_skeleton
+from lesionscore.registration.field import FieldNode
 from lesionscore.registration.judge import judge
 from lesionscore.registration.local import align_locally
 from lesionscore.registration.quality import LesionAlignment
 from lesionscore.registration.regions import LesionRegion, own_bone
 from lesionscore.registration.scan import PreparedScan, prepare_scan
+from lesionscore.registration.skeleton import align_skeleton
 
 __all__ = ["LesionRegion", "PreparedScan", "align_lesions", "prepare_scan"]
 
@@ -49,9 +49,9 @@ def align_lesions(
     """
     if not regions:
         return {}
-    body = align_bodies(fixed, moving)[0]
     places = np.asarray([region.centre_mm for region in regions])
-    nodes = align_skeleton(fixed, moving, body.matrix, places)
+    skeleton = align_skeleton(fixed, moving, places)
+    nodes = list(skeleton.nodes)
     return {
         region.lesion_id: _align_lesion(fixed, moving, regions, i, nodes, rule)
         for i, region in enumerate(regions)

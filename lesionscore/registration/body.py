@@ -14,7 +14,8 @@ import numpy.typing as npt
 from scipy import fft, ndimage
 from scipy.spatial.transform import Rotation
 
-from lesionscore.registration.rigid import FitRule, RigidFit, Samples, fit_rigid
+from lesionscore.registration.pieces import Piece, PieceRule, fit_piece, make_pieces
+from lesionscore.registration.rigid import FitRule, RigidFit
 from lesionscore.registration.scan import (
     Level,
     PreparedScan,
@@ -29,13 +30,33 @@ from lesionscore.volumes import Grid
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
-BONE_HU = (120.0, 800.0)
+BONE_HU = (120.0, 400.0)
 MAP_MM = 12.0
 TURN_RAD = np.deg2rad(9.0)
-MAX_POINTS = 10000
 STARTS = 16
 LEVEL_SLIPS_MM = (-72.0, -60.0, -48.0, -36.0, -24.0, -14.0, 14.0, 24.0, 36.0, 48.0, 60.0, 72.0)
 PEAKS = 10
+APART_MM = 10.0
+AGREEMENT_MM = 10.0
+ROUNDS = 3
+FIRST_VOTERS, FINALISTS = 60, 5
+VOTES = PieceRule(
+    cell_mm=60.0,
+    reach_mm=60.0,
+    limit_mm=80.0,
+    fall_mm=45.0,
+    points=200,
+    expected_mm=12.0,
+    fit=FitRule(
+        noise_hu=50.0,
+        slack_mm=2.0,
+        shift_sd_mm=10.0,
+        turn_sd_rad=0.15,
+        max_step_mm=8.0,
+        iterations=10,
+        tolerance_mm=0.3,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,59 +76,85 @@ class _BoneMap:
     grid: Grid
 
 
-def bone_samples(level: Level, image: SplineImage, limit: int = MAX_POINTS) -> Samples:
-    """Points on and just around bone of a whole level, evenly thinned to at most `limit`."""
-    bone = ndimage.binary_dilation(level.array > BONE_HU[0] + 60.0, iterations=1)
-    index = np.argwhere(bone)
-    if len(index) > limit:
-        index = index[np.linspace(0, len(index) - 1, limit).astype(np.int64)]
-    positions = level.grid.positions_mm(index) if len(index) else np.empty((0, 3))
-    values, gradients = image.values_and_gradients(positions)
-    centre = positions.mean(axis=0) if len(positions) else np.zeros(3)
-    return Samples(positions, values, gradients, np.ones(len(positions)), centre)
-
-
 def align_bodies(fixed: PreparedScan, moving: PreparedScan) -> list[BodyAlignment]:
     """Candidates for the transform of the whole skeleton, best first.
 
     Returns
     -------
     list of BodyAlignment
-        At least one; all lie apart by more than the fits could bridge.
+        At least one; all lie apart by more than the fits could bridge. Empty if the fixed scan
+        shows no bone.
     """
-    starts = _starts(fixed, moving)
-    still = np.eye(3)
-    sigmas = common_sigmas(fixed.coarse.grid, moving.coarse.grid, 5.0, still)
+    sigmas = common_sigmas(fixed.coarse.grid, moving.coarse.grid, 4.0, np.eye(3))
     image = spline_image(windowed(fixed.coarse), sigmas[0])
     target = spline_image(windowed(moving.coarse), sigmas[1])
-    samples = bone_samples(fixed.coarse, image)
-    rule = FitRule(
-        noise_hu=60.0,
-        slack_mm=3.0,
-        shift_sd_mm=30.0,
-        turn_sd_rad=0.3,
-        max_step_mm=12.0,
-        iterations=40,
-        tolerance_mm=0.1,
-    )
-    fits = [fit_rigid(samples, target, start, rule) for start in starts]
-    best = max(fits, key=body_score)
-    fits += [fit_rigid(samples, target, start, rule) for start in _other_levels(best.matrix)]
-    candidates = [BodyAlignment(fit.matrix, body_score(fit)) for fit in fits]
-    candidates.sort(key=lambda candidate: -candidate.score)
+    pieces = make_pieces(fixed.coarse, image, VOTES)
+    if not pieces:
+        return []
+    middle = np.append(np.mean([piece.centre_mm for piece in pieces], axis=0), 1.0)
+    some = pieces[:: -(-len(pieces) // FIRST_VOTERS)]
+    found = [_voted(some, target, start) for start in _starts(fixed, moving)]
+    best = max(found, key=lambda candidate: candidate.score)
+    found += [_voted(some, target, start) for start in _other_levels(best.matrix)]
+    found = _apart(found, middle)[:FINALISTS]
+    return _apart([_voted(pieces, target, one.matrix) for one in found], middle)
+
+
+def _apart(found: list[BodyAlignment], middle: Floats) -> list[BodyAlignment]:
+    """Best first, without those that lie near a better one."""
     kept: list[BodyAlignment] = []
-    for candidate in candidates:
-        middle = np.append(samples.centre_mm, 1.0)
+    for candidate in sorted(found, key=lambda candidate: -candidate.score):
         places = [(other.matrix @ middle)[:3] for other in kept]
         here = (candidate.matrix @ middle)[:3]
-        if all(np.linalg.norm(here - place) > 10.0 for place in places):
+        if all(float(np.linalg.norm(here - place)) > APART_MM for place in places):
             kept.append(candidate)
     return kept
 
 
-def body_score(fit: RigidFit) -> float:
-    """Correlation over the overlap, taken down where little of the skeleton overlaps."""
-    return float(fit.correlation * min(1.0, fit.covered / 0.3) ** 0.5)
+def _voted(pieces: list[Piece], target: SplineImage, start: Floats) -> BodyAlignment:
+    """Let every piece fit itself; go to where most agree, and again; the last vote counts."""
+    matrix = start
+    for _ in range(ROUNDS):
+        votes = [fit_piece(piece, target, matrix, VOTES) for piece in pieces]
+        known = [(quality, fit.matrix) for quality, fit in votes if quality >= 0]
+        score = sum(quality for quality, _ in known) / (len(known) + 3.0)
+        if not known:
+            break
+        matrix = _agreed(pieces, votes, matrix)
+    return BodyAlignment(matrix, score)
+
+
+def _agreed(
+    pieces: list[Piece], votes: list[tuple[float, RigidFit]], matrix: Floats
+) -> Floats:
+    """Rigid transform of the pieces' centres that most of the pieces' fits agree with."""
+    chosen = [k for k, (quality, _) in enumerate(votes) if quality > 0]
+    if len(chosen) < 3:
+        return matrix
+    here = np.asarray([pieces[k].centre_mm for k in chosen])
+    there = np.asarray([_moved(votes[k][1].matrix, pieces[k].centre_mm) for k in chosen])
+    trust = np.asarray([votes[k][0] for k in chosen]) ** 2
+    for _ in range(20):
+        gap = there - np.asarray([_moved(matrix, point) for point in here])
+        weights = trust / (1.0 + (gap**2).sum(axis=1) / AGREEMENT_MM**2) ** 2
+        matrix = _rigid_between(here, there, weights)
+    return matrix
+
+
+def _moved(matrix: Floats, point: Floats) -> Floats:
+    """A point under a transform (4, 4)."""
+    return np.asarray(matrix[:3, :3] @ point + matrix[:3, 3])
+
+
+def _rigid_between(here: Floats, there: Floats, weights: Floats) -> Floats:
+    """Weighted least squares rigid transform between point sets (Kabsch)."""
+    share = (weights / weights.sum())[:, None]
+    middle, goal = (share * here).sum(axis=0), (share * there).sum(axis=0)
+    turn, _ = Rotation.align_vectors(there - goal, here - middle, weights=weights)
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn.as_matrix()
+    matrix[:3, 3] = goal - matrix[:3, :3] @ middle
+    return matrix
 
 
 def _starts(fixed: PreparedScan, moving: PreparedScan) -> list[Floats]:

@@ -251,14 +251,38 @@ def robust_weights(moving, fixed, gradient2, brightness, model, weights, out):  
 
 
 @numba.njit(cache=True, nogil=True)
+def agreement(fixed, moving, weights):  # type: ignore[no-untyped-def]
+    """Weighted correlation where both are known, and the share of the weight where they are."""
+    total = known = sum_f = sum_m = 0.0
+    for i in range(fixed.shape[0]):
+        total += weights[i]
+        if not np.isnan(moving[i]):
+            known += weights[i]
+            sum_f += weights[i] * fixed[i]
+            sum_m += weights[i] * moving[i]
+    if known <= 0.0:
+        return 0.0, 0.0
+    mean_f, mean_m = sum_f / known, sum_m / known
+    power_f = power_m = product = 0.0
+    for i in range(fixed.shape[0]):
+        if not np.isnan(moving[i]):
+            f, m = fixed[i] - mean_f, moving[i] - mean_m
+            power_f += weights[i] * f * f
+            power_m += weights[i] * m * m
+            product += weights[i] * f * m
+    power = power_f * power_m
+    return (product / power**0.5 if power > 0.0 else 0.0), known / total
+
+
+@numba.njit(cache=True, nogil=True)
 def fit(  # type: ignore[no-untyped-def]
     coefficients, index_from_mm, positions, fixed, gradients, weights, centre, start, model, rule
 ):
     """Gauss-Newton fit of gain, level and a rigid motion; see `rigid.fit_rigid`.
 
     `model` as in `robust_weights`; `rule` is (turn_sd_rad, shift_sd_mm, max_step_mm, iterations,
-    tolerance_mm). Returns the map (3, 4), (gain, level, noise factor, converged) and the
-    moving values and final weights of the points.
+    tolerance_mm). Returns the map (3, 4), (gain, level, noise factor, converged, correlation,
+    covered share), and the moving values and final weights of the points.
     """
     n = positions.shape[0]
     offsets = positions - centre
@@ -314,7 +338,8 @@ def fit(  # type: ignore[no-untyped-def]
         matrix = moved
         if size < rule[4]:
             converged = 1.0
-    state = np.array([brightness[0], brightness[1], factor, converged])
+    correlation, covered = agreement(fixed, moving, weights)
+    state = np.array([brightness[0], brightness[1], factor, converged, correlation, covered])
     return matrix, state, moving, final
 
 

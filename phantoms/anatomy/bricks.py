@@ -8,6 +8,7 @@ bricks move rigidly with the bone.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -168,7 +169,7 @@ def bake(bone: Bone) -> Bricks:
 
 
 class BakedBones(Mapping[str, Bricks]):
-    """Bricks by bone, evaluated when first asked for.
+    """Bricks by bone, evaluated when first asked for, once, whichever thread asks.
 
     Parameters
     ----------
@@ -179,19 +180,16 @@ class BakedBones(Mapping[str, Bricks]):
     def __init__(self, bones: Mapping[str, Bone]) -> None:
         self._bones = bones
         self._baked: dict[str, Bricks] = {}
+        self._lock = threading.Lock()
 
     def __getitem__(self, name: str) -> Bricks:
-        if name not in self._baked:
-            self._baked[name] = bake(self._bones[name])
-        return self._baked[name]
+        with self._lock:
+            if name not in self._baked:
+                self._baked[name] = bake(self._bones[name])
+            return self._baked[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._bones)
 
     def __len__(self) -> int:
         return len(self._bones)
-
-    def bake_all(self) -> None:
-        """Evaluate every bone now."""
-        for name in self._bones:
-            _ = self[name]

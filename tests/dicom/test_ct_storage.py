@@ -111,6 +111,7 @@ def test_a_range_of_padding_is_air(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("elements", "match"),
     [
+        ({"NumberOfFrames": 3}, "3 frames without Per-frame Functional Groups"),
         ({"SamplesPerPixel": 3}, "3 samples per pixel"),
         ({"PhotometricInterpretation": "MONOCHROME1"}, "MONOCHROME1"),
         ({"BitsStored": 17}, "16, 17"),

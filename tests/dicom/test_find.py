@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from lesionscore.dicom import SeriesSummary, find_series, read_ct, read_pet
 from lesionscore.errors import DicomError, SeriesError
 from phantoms.dicom import (
+    Arrangement,
     Companion,
     CtHeader,
     FileFault,
@@ -190,6 +192,24 @@ def test_a_nifti_ct_and_pet_are_read(tmp_path: Path) -> None:
     assert read_pet(tmp_path / "ct.nii.gz", pet_unit="suvbw").suv.factor == 1.0
     with pytest.raises(DicomError, match="pet_unit is missing, suvbw is accepted"):
         read_pet(tmp_path / "ct.nii.gz")
+
+
+def test_a_pipe_in_the_folder_is_passed_over(tmp_path: Path) -> None:
+    """What is no file is not opened: reading a pipe would never end."""
+    write_ct_series(tmp_path / "ct", ct_image())
+    os.mkfifo(tmp_path / "ct" / "pipe")
+    assert [series.measurable for series in find_series(tmp_path / "ct").series] == [True]
+
+
+def test_reformats_of_a_longer_extent_do_not_win(tmp_path: Path) -> None:
+    """Coverage is from foot to head: a deep coronal stack covers no more body."""
+    write_ct_series(tmp_path / "axial", ct_image(8, (60, 20)))
+    header = CtHeader(series_number=9, series_description="CORONAL")
+    coronal = ct_image(8, (60, 20))
+    write_ct_series(tmp_path / "coronal", coronal, header, [Arrangement.CORONAL_SLICES])
+    listing = find_series(tmp_path)
+    assert [series.measurable for series in listing.series] == [True, True]
+    assert read_ct(tmp_path).info.series_description != "CORONAL"
 
 
 def test_fewer_slices_than_stated_is_said(tmp_path: Path) -> None:

@@ -12,7 +12,11 @@ from pathlib import Path
 import highdicom
 import numpy as np
 import pydicom
+import pydicom.datadict
+import pydicom.dataelem
+import pydicom.tag
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from lesionscore.dicom import find_series, read_ct, read_mask, read_pet
@@ -222,37 +226,83 @@ def test_damage_does_not_ask_for_memory(targets: list[Target], tmp_path: Path) -
         assert peak < TIMES_THE_FILE * size + INTERPRETER_BYTES, target.name
 
 
-@pytest.mark.parametrize(
-    "elements",
-    [
-        {"Rows": 60_000, "Columns": 60_000},
-        {"NumberOfFrames": 2_000_000},
-        {"ImagePositionPatient": ["1e300", "0", "0"]},
-        {"PixelSpacing": ["1e-300", "1e-300"]},
-        {"RescaleSlope": "1e300"},
-        {"FrameReferenceTime": "1e300"},
-        {"RescaleIntercept": "1e300"},
-    ],
-    ids=lambda elements: " ".join(elements),
-)
+NUMBERS = {
+    "PatientWeight": False,
+    "PatientSize": False,
+    "ActualFrameDuration": False,
+    "FrameReferenceTime": False,
+    "DecayFactor": False,
+    "RescaleSlope": False,
+    "RescaleIntercept": False,
+    "PixelSpacing": False,
+    "ImagePositionPatient": False,
+    "ImageOrientationPatient": False,
+    "SliceThickness": False,
+    "NumberOfFrames": False,
+    "RadionuclideTotalDose": True,
+    "RadionuclideHalfLife": True,
+    "RadiopharmaceuticalStartTime": True,
+    "RadiopharmaceuticalStartDateTime": True,
+    "AcquisitionTime": False,
+    "AcquisitionDate": False,
+    "SeriesTime": False,
+}
+"""Elements that arithmetic is done with, and whether they stand in the injection's item."""
+EXTREMES = ("1e300", "1e-300", "-1", "99991231235959")
+MORE_EXTREMES = ("0", "nan", "", "1\\2\\3\\4\\5\\6", "00010101000000", "240000", "1e38", "-1e300")
+
+
+def with_text(path: Path, keyword: str, text: str, *, nested: bool) -> Dataset:
+    """A file with one element's text replaced, whatever the text."""
+    ds = pydicom.dcmread(path)
+    target = ds.RadiopharmaceuticalInformationSequence[0] if nested else ds
+    tag = pydicom.tag.Tag(pydicom.datadict.tag_for_keyword(keyword))
+    raw = text.encode() + b" " * (len(text) % 2)
+    vr = pydicom.datadict.dictionary_VR(tag)
+    target[tag] = pydicom.dataelem.RawDataElement(tag, vr, len(raw), raw, 0, False, True)
+    return ds
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
-def test_a_header_of_absurd_numbers_takes_nothing(
-    elements: dict[str, object], tmp_path: Path
+@pytest.mark.parametrize(
+    ("dialect", "extremes"),
+    [
+        ("rewritten_philips", EXTREMES),
+        ("gml_janma_male", EXTREMES[:2]),
+        *(
+            pytest.param(name, EXTREMES + MORE_EXTREMES, marks=pytest.mark.slow)
+            for name in ("bqml_start_ge", "bqml_none", "cnts_both", "cm2ml", "gml_lbm_other")
+        ),
+    ],
+)
+def test_numbers_at_the_edge_of_arithmetic(
+    dialect: str, extremes: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """A gigapixel that the file does not hold, numbers at the edge of arithmetic."""
-    for write, read in ((write_ct_series, read_ct), (write_pet_series, read_pet)):
-        folder = tmp_path / write.__name__
-        write(folder, ct_image(3) if write is write_ct_series else pet_image(3))
-        for path in folder.iterdir():
-            ds = pydicom.dcmread(path)
-            for keyword, value in elements.items():
-                setattr(ds, keyword, value)
-            ds.save_as(path)
-        tracemalloc.start()
-        try:
-            response = respond(Target("absurd", (), read), folder)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        assert peak < INTERPRETER_BYTES
-        assert response in ("SeriesError", "SuvError", "read")
+    """No overflow, no division by zero, no date beyond the calendar gets out."""
+    written = write_pet_series(tmp_path / "pet", pet_image(3), PET_DIALECTS[dialect].header())
+    target = Target(dialect, written.files, read_pet)
+    for keyword, nested in NUMBERS.items():
+        for text in extremes:
+            changed = [with_text(path, keyword, text, nested=nested) for path in written.files]
+            folder = tmp_path / "changed"
+            folder.mkdir(exist_ok=True)
+            for path, ds in zip(written.files, changed, strict=True):
+                ds.save_as(folder / path.name)
+            assert respond(target, folder) in ("SeriesError", "SuvError", "read")
+
+
+def test_a_gigapixel_that_the_file_does_not_hold_takes_no_memory(tmp_path: Path) -> None:
+    """Rows and columns are held against the file's size before an array is made."""
+    write_ct_series(tmp_path / "ct", ct_image(3))
+    for path in (tmp_path / "ct").iterdir():
+        ds = pydicom.dcmread(path)
+        ds.Rows = ds.Columns = 60_000
+        ds.save_as(path)
+    tracemalloc.start()
+    try:
+        response = respond(Target("gigapixel", (), read_ct), tmp_path / "ct")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert response == "SeriesError"
+    assert peak < INTERPRETER_BYTES

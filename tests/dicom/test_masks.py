@@ -322,7 +322,7 @@ def test_a_label_map_is_read_by_value(tmp_path: Path) -> None:
     array = np.zeros(GRID.shape_zyx, np.uint8)
     array[2, 10:15, 20:24], array[4, 1, 1] = 3, 7
     path = write_label_map(tmp_path / "m.nii.gz", array, GRID)
-    for label in (3, "3"):
+    for label in (3, "3", "3.0"):
         assert np.array_equal(read_mask(path, label, GRID, SCAN).array, array == 3)
     with pytest.raises(MaskError, match=r"no label '5'; there are: 3, 7"):
         read_mask(path, 5, GRID, SCAN)

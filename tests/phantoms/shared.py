@@ -45,9 +45,11 @@ def lesion_share(patient: Patient, lesion_id: str, visit: str, spacing_mm: float
     scan = patient.around(lesion_id, visit, half, spacing_mm, Kernel.IDEAL)
     ill = even(patient, with_lesions=True).render_ct(visit, noise=False, scan=scan)
     healthy = even(patient, with_lesions=False).render_ct(visit, noise=False, scan=scan)
-    normal = np.asarray(healthy.array, dtype=float)
-    share = (normal - ill.array) / (normal - plan.inside_hu)
-    return replace(ill, array=np.where(normal > plan.inside_hu + 25, share, 0.0))
+    normal, seen = np.asarray(healthy.array, dtype=float), np.asarray(ill.array, dtype=float)
+    core = normal - seen > 0.9 * (normal - plan.inside_hu)  # a lesion has a texture of its own
+    inside_hu = float(seen[core & (normal > plan.inside_hu + 60)].mean())
+    share = (normal - seen) / (normal - inside_hu)
+    return replace(ill, array=np.where(normal > inside_hu + 25, share, 0.0))
 
 
 def half_way_size(share: Image) -> tuple[float, float]:

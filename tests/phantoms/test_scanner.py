@@ -141,7 +141,9 @@ def test_the_same_scan_has_the_same_bytes_and_slabs_do_not_matter() -> None:
 def test_uptake_is_highest_in_the_lesion_and_the_truth_is_a_voxel_of_the_image() -> None:
     """SUVmax of a hot lesion lies near its uptake, above normal bone; a flare goes up and down."""
     patient = scenario_first("uptake")
-    clean = {v: patient.render_pet(v, noise=False) for v in ("inclusion", "month_3", "month_12")}
+    visits = ("inclusion", "month_3", "month_12")
+    scans = {v: patient.around("L02", v, 75.0, 2.0, Kernel.BONE) for v in visits}
+    clean = {v: patient.render_pet(v, noise=False, scan=scans[v]) for v in visits}
     found = {v: patient.suv_max(v, image)["L01"] for v, image in clean.items()}
     assert found["month_3"] > 1.3 * found["inclusion"] > 1.3 * found["month_12"]  # type: ignore[operator]
     assert found["inclusion"] in clean["inclusion"].array
@@ -153,7 +155,8 @@ def test_uptake_is_highest_in_the_lesion_and_the_truth_is_a_voxel_of_the_image()
 def test_pet_noise_grows_with_uptake_and_is_the_same_twice() -> None:
     """A noisy map around the clean one."""
     patient = small_patient()
-    clean = patient.render_pet("inclusion", noise=False)
+    scan = patient.around("L01", "inclusion", 70.0, 2.0, Kernel.BONE)
+    clean = patient.render_pet("inclusion", noise=False, scan=scan)
     noisy = patient.noisy_pet("inclusion", clean)
     assert noisy.array.tobytes() == patient.noisy_pet("inclusion", clean).array.tobytes()
     difference = noisy.array - clean.array
@@ -165,7 +168,8 @@ def test_pet_noise_grows_with_uptake_and_is_the_same_twice() -> None:
 def test_a_shifted_pet_is_the_same_map_elsewhere() -> None:
     """A shift of one PET voxel moves the noise-free map by one voxel."""
     patient = small_patient()
-    scan = replace(patient.scans["inclusion"], pet_shift_mm=(0.0, 0.0, 0.0))
+    crop = patient.around("L01", "inclusion", 70.0, 2.0, Kernel.BONE)
+    scan = replace(crop, pet_shift_mm=(0.0, 0.0, 0.0))
     step = scan.pet_spacing_xyz_mm
     moved = replace(scan, pet_shift_mm=(step[0], 0.0, -step[2]))
     here = patient.render_pet("inclusion", noise=False, scan=scan).array

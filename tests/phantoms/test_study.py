@@ -15,17 +15,17 @@ from phantoms import Patient, make_patient, write_patients, write_study
 from phantoms.anatomy.bone import apply
 from phantoms.files import VisitFiles
 from phantoms.lesions.courses import VISITS
-from phantoms.scanner.plan import ScanChoice
+from phantoms.scanner.blur import Kernel
 from phantoms.study_tables import MATRIX
 
 NO_LAST_PET = {("P01", "month_24"): VisitFiles(has_pet=False)}
-COARSE = {visit: ScanChoice(spacing_mm=6.0, slice_mm=9.0) for visit in VISITS}
 
 
-def coarse_patient(patient_id: str = "P01") -> Patient:
-    """A whole patient on very few voxels."""
-    drawn = make_patient(11, "small", patient_id)
-    return Patient(drawn.build, "small", drawn.bones, drawn.lesions, drawn.confounders, COARSE)
+def coarse_patient() -> Patient:
+    """A whole patient of whom little is scanned, on few voxels."""
+    patient = make_patient(11, "small")
+    patient.scans = {v: patient.around("L01", v, 40.0, 2.5, Kernel.BONE) for v in VISITS}
+    return patient
 
 
 def digest(folder: Path) -> str:
