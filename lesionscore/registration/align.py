@@ -15,10 +15,15 @@ from lesionscore.protocol.rules import AlignmentRule
 from lesionscore.registration.field import FieldNode
 from lesionscore.registration.judge import judge
 from lesionscore.registration.local import align_locally
-from lesionscore.registration.quality import LesionAlignment
+from lesionscore.registration.quality import (
+    AlignmentReason,
+    AlignmentVerdict,
+    LesionAlignment,
+)
 from lesionscore.registration.regions import LesionRegion, own_bone
 from lesionscore.registration.scan import PreparedScan, prepare_scan
 from lesionscore.registration.skeleton import align_skeleton
+from lesionscore.registration.threads import available_threads, ordered_map
 
 __all__ = ["LesionRegion", "PreparedScan", "align_lesions", "prepare_scan"]
 
@@ -50,12 +55,27 @@ def align_lesions(
     if not regions:
         return {}
     places = np.asarray([region.centre_mm for region in regions])
-    skeleton = align_skeleton(fixed, moving, places)
+    threads = available_threads()
+    skeleton = align_skeleton(fixed, moving, places, threads)
+    if skeleton is None:
+        return {region.lesion_id: _no_common_bone(region.lesion_id) for region in regions}
     nodes = list(skeleton.nodes)
-    return {
-        region.lesion_id: _align_lesion(fixed, moving, regions, i, nodes, rule)
-        for i, region in enumerate(regions)
-    }
+    work = range(len(regions))
+    found = ordered_map(
+        lambda i: _align_lesion(fixed, moving, regions, i, nodes, rule), work, threads
+    )
+    return {alignment.lesion_id: alignment for alignment in found}
+
+
+def _no_common_bone(lesion_id: str) -> LesionAlignment:
+    """What is said of a lesion when the two scans show no bone in common."""
+    return LesionAlignment(
+        lesion_id=lesion_id,
+        moving_from_fixed=None,
+        error_mm=None,
+        verdict=AlignmentVerdict.FAILED,
+        reasons=(AlignmentReason.TOO_LITTLE_BONE,),
+    )
 
 
 def _starts(nodes: list[FieldNode], i: int) -> list[Floats]:

@@ -9,7 +9,7 @@ rib. Accuracy here is a millimetre or two; the lesions' own fits do the rest.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from lesionscore.registration.pieces import Piece, PieceRule, fit_piece
 from lesionscore.registration.rigid import FitRule
 from lesionscore.registration.scan import SplineImage
+from lesionscore.registration.threads import ordered_map
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,7 +38,8 @@ FIELD = PieceRule(
         tolerance_mm=0.1,
     ),
 )
-FROM_BODY, FROM_UNCOVERED = 0.9, 0.05  # trust in the body's transform; in mere prediction
+FROM_BODY, FROM_UNCOVERED = 0.6, 0.05  # trust in the body's transform; in mere prediction
+CONSENT_MM = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +58,9 @@ def field_quality(nodes: list[FieldNode]) -> float:
     return float(np.mean(known)) if known else 0.0
 
 
-def propagate(pieces: list[Piece], target: SplineImage, body: Floats) -> list[FieldNode]:
+def propagate(
+    pieces: list[Piece], target: SplineImage, body: Floats, threads: int = 1
+) -> list[FieldNode]:
     """Accept the best fitting piece, hand its transform to its neighbours, and so on.
 
     Parameters
@@ -73,7 +77,8 @@ def propagate(pieces: list[Piece], target: SplineImage, body: Floats) -> list[Fi
     list of FieldNode
         In the order of `pieces`.
     """
-    best = [_attempt(piece, target, body, FROM_BODY) for piece in pieces]
+    first = ordered_map(lambda piece: _attempt(piece, target, body, FROM_BODY), pieces, threads)
+    best = [_with_consent(first, pieces[i], i) for i in range(len(pieces))]
     done: dict[int, FieldNode] = {}
     queue = [(-node.quality, serial, serial) for serial, node in enumerate(best)]
     heapq.heapify(queue)
@@ -93,6 +98,15 @@ def propagate(pieces: list[Piece], target: SplineImage, body: Floats) -> list[Fi
                 heapq.heappush(queue, (-candidate.quality, serial, j))
                 serial += 1
     return [done[i] for i in range(len(pieces))]
+
+
+def _with_consent(first: list[FieldNode], piece: Piece, i: int) -> FieldNode:
+    """Trust what the body's transform gave only as far as the neighbours' fits agree."""
+    node = first[i]
+    here = np.append(piece.centre_mm, 1.0)
+    gaps = [((first[j].matrix - node.matrix) @ here)[:3] for j in piece.neighbours]
+    consent = sum(float(np.linalg.norm(gap)) < CONSENT_MM for gap in gaps) / max(len(gaps), 1)
+    return replace(node, quality=node.quality * (0.5 + 0.5 * consent))
 
 
 def _attempt(piece: Piece, target: SplineImage, start: Floats, trust: float) -> FieldNode:

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from lesionscore.registration.bone import bone_distance
 from lesionscore.registration.rigid import FitRule, RigidFit, Samples, fit_rigid
 from lesionscore.registration.scan import Level, SplineImage
+from lesionscore.registration.threads import ordered_map
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -56,7 +57,11 @@ class Piece:
 
 
 def make_pieces(
-    level: Level, image: SplineImage, rule: PieceRule, places_mm: Floats | None = None
+    level: Level,
+    image: SplineImage,
+    rule: PieceRule,
+    places_mm: Floats | None = None,
+    threads: int = 1,
 ) -> list[Piece]:
     """Cut the bone of a level into overlapping pieces, and link them.
 
@@ -81,19 +86,20 @@ def make_pieces(
         return []
     positions = level.grid.positions_mm(voxels)
     tree = cKDTree(positions)
-    pieces = []
-    for i, position in enumerate(positions):
-        samples, block, distance = _piece_samples(level, image, rule, position)
-        near = [j for j in tree.query_ball_point(position, 1.6 * rule.reach_mm) if j != i]
+
+    def piece(i: int) -> Piece:
+        samples, block, distance = _piece_samples(level, image, rule, positions[i])
+        near = [j for j in tree.query_ball_point(positions[i], 1.6 * rule.reach_mm) if j != i]
         index = np.rint(block.grid.index_zyx(positions[near])).astype(int).reshape(-1, 3)
         inside = ((index >= 0) & (index < block.grid.shape_zyx)).all(axis=1)
         ways = np.full(len(near), 1e6)
         ways[inside] = distance[tuple(index[inside].T)]
-        straight = np.sqrt(((positions[near] - position) ** 2).sum(axis=1))
+        straight = np.sqrt(((positions[near] - positions[i]) ** 2).sum(axis=1))
         cost = np.minimum(ways, 40.0 + 2.0 * straight)
         order = np.argsort(cost, kind="stable")[:NEIGHBOURS]
-        pieces.append(Piece(samples, tuple(int(near[k]) for k in order)))
-    return pieces
+        return Piece(samples, tuple(int(near[k]) for k in order))
+
+    return ordered_map(piece, range(len(positions)), threads)
 
 
 def fit_piece(

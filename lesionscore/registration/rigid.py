@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lesionscore.registration.kernels import fit
-from lesionscore.registration.scan import SplineImage, index_from_position
+from lesionscore.registration.scan import SplineImage
 
 Floats = npt.NDArray[np.float64]
 
@@ -79,6 +79,19 @@ class FitRule:
     iterations: int = 30
     tolerance_mm: float = 0.005
 
+    @property
+    def limits(self) -> Floats:
+        """The numbers that bound the motion, as the kernel takes them."""
+        return np.array(
+            [
+                self.turn_sd_rad,
+                self.shift_sd_mm,
+                self.max_step_mm,
+                self.iterations,
+                self.tolerance_mm,
+            ]
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class RigidFit:
@@ -117,7 +130,7 @@ def fit_rigid(samples: Samples, target: SplineImage, start: Floats, rule: FitRul
     """Move the samples rigidly until the target fits, beginning at `start` (4, 4)."""
     matrix, state, moving, final = fit(
         target.coefficients,
-        index_from_position(target.grid)[:3],
+        target.index_from_mm,
         samples.positions_mm,
         samples.values,
         samples.gradients,
@@ -125,20 +138,12 @@ def fit_rigid(samples: Samples, target: SplineImage, start: Floats, rule: FitRul
         samples.centre_mm,
         np.ascontiguousarray(start[:3]),
         np.array([rule.noise_hu, rule.slack_mm, rule.outlier]),
-        np.array(
-            [
-                rule.turn_sd_rad,
-                rule.shift_sd_mm,
-                rule.max_step_mm,
-                rule.iterations,
-                rule.tolerance_mm,
-            ]
-        ),
+        rule.limits,
     )
     return RigidFit(
         matrix=np.vstack([matrix, [0.0, 0.0, 0.0, 1.0]]),
-        correlation=weighted_correlation(samples.values, moving, samples.weights),
-        covered=covered_share(moving, samples.weights),
+        correlation=float(state[4]),
+        covered=float(state[5]),
         gain=float(state[0]),
         level_hu=float(state[1]),
         noise_factor=float(state[2]),
@@ -146,22 +151,3 @@ def fit_rigid(samples: Samples, target: SplineImage, start: Floats, rule: FitRul
         final_weights=final,
         converged=bool(state[3]),
     )
-
-
-def weighted_correlation(fixed: Floats, moving: Floats, weights: Floats) -> float:
-    """Correlation of two sets of values where both are known; 0 if there is nothing."""
-    valid = np.isfinite(moving)
-    w, f, m = weights[valid], fixed[valid], moving[valid]
-    total = float(w.sum())
-    if total <= 0:
-        return 0.0
-    f = f - float((w * f).sum()) / total
-    m = m - float((w * m).sum()) / total
-    power = float((w * f * f).sum()) * float((w * m * m).sum())
-    return float((w * f * m).sum()) / power**0.5 if power > 0 else 0.0
-
-
-def covered_share(moving: Floats, weights: Floats) -> float:
-    """Share of the samples' weight that lies inside the moving image."""
-    total = float(weights.sum())
-    return float(weights[np.isfinite(moving)].sum()) / total if total > 0 else 0.0

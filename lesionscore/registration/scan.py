@@ -73,29 +73,22 @@ class SplineImage:
 
     coefficients: Singles
     grid: Grid
+    index_from_mm: Floats
+    """Map (3, 4) from LPS mm to array index (z, y, x)."""
 
     def values(self, positions_mm: Floats, moved_by: Floats | None = None) -> Floats:
         """Values at positions (n, 3), moved by a 4 x 4 matrix before; NaN outside."""
         values = np.empty(len(positions_mm))
-        matrix = index_from_position(self.grid)
-        if moved_by is not None:
-            matrix = matrix @ moved_by
-        sample(self.coefficients, matrix[:3], positions_mm, values, np.empty((0, 3)))
+        matrix = self.index_from_mm if moved_by is None else self.index_from_mm @ moved_by
+        sample(self.coefficients, matrix, positions_mm, values, np.empty((0, 3)))
         return values
 
     def values_and_gradients(self, positions_mm: Floats) -> tuple[Floats, Floats]:
         """Values and gradients per mm along x, y, z at positions (n, 3)."""
         values = np.empty(len(positions_mm))
         gradients = np.empty((len(positions_mm), 3))
-        matrix = index_from_position(self.grid)
-        sample(self.coefficients, matrix[:3], positions_mm, values, gradients)
+        sample(self.coefficients, self.index_from_mm, positions_mm, values, gradients)
         return values, gradients
-
-
-def index_from_position(grid: Grid) -> Floats:
-    """Homogeneous matrix (4, 4) from LPS mm to array index (z, y, x)."""
-    inverse = np.linalg.inv(grid.affine)
-    return np.asarray(inverse[[2, 1, 0, 3]])
 
 
 def averaged(level: Level, spacing_mm: float) -> Level:
@@ -139,7 +132,8 @@ def spline_image(level: Level, extra_sigma_zyx_mm: npt.ArrayLike) -> SplineImage
                 array = ndimage.gaussian_filter1d(array, rest, axis, mode="nearest", truncate=3.0)
         else:
             array = ndimage.spline_filter1d(array, 3, axis, np.float32, mode="nearest")
-    return SplineImage(np.ascontiguousarray(array, np.float32), level.grid)
+    index_from_mm = np.asarray(np.linalg.inv(level.grid.affine)[[2, 1, 0]], np.float64)
+    return SplineImage(np.ascontiguousarray(array, np.float32), level.grid, index_from_mm)
 
 
 def common_sigmas(

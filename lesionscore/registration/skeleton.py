@@ -43,7 +43,7 @@ class SkeletonAlignment:
 
 
 def align_skeleton(
-    fixed: PreparedScan, moving: PreparedScan, places_mm: Floats
+    fixed: PreparedScan, moving: PreparedScan, places_mm: Floats, threads: int = 1
 ) -> SkeletonAlignment | None:
     """Align the skeletons; None if the fixed scan shows no bone.
 
@@ -54,20 +54,20 @@ def align_skeleton(
     places_mm : ndarray, shape (n, 3)
         Places that need a node of their own, LPS on the fixed scan.
     """
-    bodies = align_bodies(fixed, moving)
+    bodies = align_bodies(fixed, moving, threads)
     if not bodies:
         return None
     sigmas = common_sigmas(fixed.middle.grid, moving.middle.grid, 2.0, np.eye(3))
     image = spline_image(windowed(fixed.middle), sigmas[0])
     target = spline_image(windowed(moving.middle), sigmas[1])
-    pieces = make_pieces(fixed.middle, image, FIELD, places_mm)
+    pieces = make_pieces(fixed.middle, image, FIELD, places_mm, threads)
     if not pieces:
         return None
     tried: list[tuple[float, list[FieldNode]]] = []
     for body in bodies[:MOST_CANDIDATES]:
         if body.score < bodies[0].score - SCORE_GAP:
             break
-        nodes = propagate(pieces, target, body.matrix)
+        nodes = propagate(pieces, target, body.matrix, threads)
         tried.append((field_quality(nodes), nodes))
         if tried[-1][0] >= SURE_QUALITY:
             break

@@ -1,4 +1,4 @@
-"""Independent pieces of work on several threads; the results come in order, whatever finishes first.
+"""Independent pieces of work on several threads, with the results in the order of the work.
 
 The compiled loops let go of Python's lock, so threads help. Nothing is summed across threads:
 results do not depend on how many there are.

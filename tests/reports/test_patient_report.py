@@ -196,7 +196,7 @@ def test_scans_stand_with_what_was_chosen_and_why(patient_page):
 def test_methods_give_the_protocols_numbers(patient_page):
     """The rules are told with the numbers that were in effect."""
     text = " ".join(patient_page.text.split())
-    for words in ("at least 25 % and by at least 2 mm", "40 to 50 minutes", "1.32 times", "75 HU"):
+    for words in ("at least 25 % and by at least 2 mm", "40 to 50 minutes", "1.32 times", "65 HU"):
         assert words in text
     assert "What the protocol leaves open" in text
     assert "size.reduction_percent" in text
