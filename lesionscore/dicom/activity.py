@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from lesionscore.dicom import tags
 from lesionscore.dicom.body import suvbw_per_unit, weight_kg
 from lesionscore.dicom.deidentification import PRIVATE, explain
+from lesionscore.dicom.elapsed import check_elapsed, check_half_life
 from lesionscore.dicom.header import Header, plain_number
 from lesionscore.dicom.injection import dose_bq, half_life_s, injected_at, radiopharmaceutical
 from lesionscore.dicom.policy import Notes
@@ -91,13 +92,13 @@ def philips_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceFa
     assert activity is not None
     try:
         decayed = activity_factor(header, series, notes)
-    except SuvError:
+    except SuvError as exc:
         if direct is None:
             raise
         notes.add(
             "philips_suv_factor_used",
-            "SUV from Philips' activity factor (7053,xx09) cannot be worked out; the SUV factor "
-            "(7053,xx00) was used",
+            "SUV from Philips' activity factor (7053,xx09) cannot be worked out, so the SUV "
+            f"factor (7053,xx00) was used: {exc}",
         )
         return direct
     value = activity * decayed.value
@@ -129,10 +130,12 @@ def activity_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceF
         correction = "ENHANCED"
     if correction == "ADMIN":
         return SliceFactor(value=weight * 1000.0 / dose, rule="ADMIN")
-    half_life = half_life_s(item, notes)
+    half_life = half_life_s(item)
     reference = reference_of(correction, header, half_life, series, notes)
     injected = injected_at(item, reference.time, half_life, notes)
     elapsed = (reference.time - injected).total_seconds()
+    check_elapsed(elapsed, half_life, _end_s(header, half_life, injected), notes)
+    check_half_life(item, half_life, elapsed, notes)
     decayed = dose * decay(elapsed, half_life)
     value = weight * 1000.0 / decayed if decayed > 0 else math.inf
     if not (math.isfinite(value) and value > 0):
@@ -140,13 +143,16 @@ def activity_factor(header: Header, series: SeriesTimes, notes: Notes) -> SliceF
             f"the dose has decayed for {elapsed / half_life:.0f} half-lives before the scan; one "
             "of injection time, scan time and half-life is wrong"
         )
-    if elapsed < 0:
-        notes.add(
-            "injection_after_scan",
-            f"the injection is {-elapsed / 60:.1f} min later than the decay reference time",
-            once="injection",
-        )
     return SliceFactor(value=value, rule=f"{correction}:{reference.rule}", reference=reference.time)
+
+
+def _end_s(header: Header, half_life: float, injected: datetime) -> float | None:
+    """Seconds from the injection to the end of a slice's frame; None if the header does not say."""
+    timing = read_timing(header, half_life)
+    if timing.acquired is None:
+        return None
+    begin = (timing.acquired - injected).total_seconds()
+    return begin + (timing.duration_s or 0.0)
 
 
 def reference_of(

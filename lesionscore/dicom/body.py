@@ -47,7 +47,7 @@ def weight_kg(header: Header, notes: Notes) -> float:
     if weight is None or not weight > 0:
         raise SuvError(
             f"Patient's Weight (0010,1030) is {header.said(tags.PATIENT_WEIGHT)}; "
-            "SUV by body weight needs it in kg." + explain(header, tags.PATIENT_WEIGHT)
+            "SUV by body weight needs it in kg, as in 72.5." + explain(header, tags.PATIENT_WEIGHT)
         )
     if weight > GRAMS_ABOVE_KG:
         if notes.is_strict:

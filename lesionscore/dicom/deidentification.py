@@ -48,14 +48,15 @@ def explain(header: Header, tag: int) -> str:
     Returns
     -------
     str
-        A sentence to append to a message, with a leading space.
+        A sentence to append to a message, with a leading space; "" for an element that is there
+        and malformed, which no option would mend.
 
     References
     ----------
     .. [1] PS3.15 Table E.1-1, Basic Application Level Confidentiality Profile and its options.
     """
     kept_by = (SAFE_PRIVATE,) if tag == PRIVATE else KEPT_BY.get(tag)
-    if kept_by is None:
+    if kept_by is None or header.is_malformed(tag):
         return ""
     named = " or ".join(f"{name} ({code})" for code, name in kept_by)
     used = options(header)

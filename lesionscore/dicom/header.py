@@ -118,7 +118,12 @@ class Header:
         number = self.number(tag)
         if number is not None:
             return f"{number:g}"
-        return "\\".join(self.texts(tag))[:LONGEST_TEXT] or "empty"
+        text = "\\".join(self.texts(tag))[:LONGEST_TEXT]
+        return f"{text!r}, which is no number" if text else "empty"
+
+    def is_malformed(self, tag: int) -> bool:
+        """Tell whether an element that should be a number holds something else."""
+        return bool(self.text(tag)) and self.number(tag) is None
 
     def items(self, tag: int) -> tuple[Header, ...]:
         """Give the items of a sequence; empty if absent."""

@@ -9,7 +9,7 @@ from lesionscore.dicom.deidentification import explain
 from lesionscore.dicom.header import Header
 from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.times import local_datetime, parse_time
-from lesionscore.dicom.tracer import HALF_LIFE_TOLERANCE, nuclide_of, unit_of_half_life
+from lesionscore.dicom.tracer import nuclide_of, unit_of_half_life
 from lesionscore.errors import Severity, SuvError
 
 MBQ_BELOW_BQ = 1e4
@@ -22,6 +22,7 @@ LONG_LIVED_S = 41_400.0
 """From this half-life on (11.5 h) a time of day without its date says nothing."""
 ONE_DAY = timedelta(days=1)
 TIMES_AGREE_S = 95.0  # 1 % of SUV for 18F
+SAME_FRACTION = 1e-3
 
 
 def radiopharmaceutical(header: Header, notes: Notes) -> Header:
@@ -30,7 +31,7 @@ def radiopharmaceutical(header: Header, notes: Notes) -> Header:
     Raises
     ------
     SuvError
-        If there is none.
+        If there is none, or if there are several that contradict each other.
     """
     items = header.items(tags.RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE)
     if not items:
@@ -40,11 +41,31 @@ def radiopharmaceutical(header: Header, notes: Notes) -> Header:
             "values in the header."
         )
     if len(items) > 1:
+        if not all(_is_same_injection(items[0], other) for other in items[1:]):
+            raise SuvError(
+                f"Radiopharmaceutical Information Sequence (0054,0016) lists {len(items)} "
+                "injections that differ in dose, half-life or time: which of them the image shows "
+                "cannot be known. Send a header with the one injection."
+            )
         notes.add(
             "several_injections",
-            f"the header lists {len(items)} radiopharmaceuticals; the first was taken",
+            f"the header lists one injection {len(items)} times; it was counted once",
         )
     return header.within(tags.RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE)
+
+
+def _is_same_injection(one: Header, other: Header) -> bool:
+    """Whether two items say the same of an injection, or the second says nothing of it."""
+    for tag in (tags.RADIONUCLIDE_TOTAL_DOSE, tags.RADIONUCLIDE_HALF_LIFE):
+        first, second = one.number(tag), other.number(tag)
+        if second is not None and (
+            first is None or abs(second - first) > SAME_FRACTION * abs(first)
+        ):
+            return False
+    return all(
+        other.text(tag) in (None, one.text(tag))
+        for tag in (tags.RADIOPHARMACEUTICAL_START_TIME, tags.RADIOPHARMACEUTICAL_START_DATETIME)
+    )
 
 
 def dose_bq(item: Header, notes: Notes) -> float:
@@ -78,8 +99,8 @@ def dose_bq(item: Header, notes: Notes) -> float:
     return dose
 
 
-def half_life_s(item: Header, notes: Notes) -> float:
-    """Radionuclide Half Life (0018,1075) in s, held against the nuclide that the header names.
+def half_life_s(item: Header) -> float:
+    """Radionuclide Half Life (0018,1075) in s.
 
     Raises
     ------
@@ -95,19 +116,12 @@ def half_life_s(item: Header, notes: Notes) -> float:
     if not SHORTEST_S <= half_life <= LONGEST_S:
         raise SuvError(f"Radionuclide Half Life (0018,1075) is {half_life:g} s; no tracer has that")
     nuclide = nuclide_of(item)
-    if nuclide is None or abs(half_life / nuclide.half_life_s - 1) <= HALF_LIFE_TOLERANCE:
-        return half_life
-    unit = unit_of_half_life(half_life, nuclide)
-    if unit is not None:
+    unit = None if nuclide is None else unit_of_half_life(half_life, nuclide)
+    if nuclide is not None and unit is not None:
         raise SuvError(
             f"Radionuclide Half Life (0018,1075) is {half_life:g}, which is that of {nuclide.name} "
             f"in {unit}; seconds are accepted"
         )
-    notes.add(
-        "half_life_not_nuclide",
-        f"the header's half-life {half_life:g} s is not that of {nuclide.name} "
-        f"({nuclide.half_life_s:g} s), which it names; the header's was used",
-    )
     return half_life
 
 

@@ -323,6 +323,7 @@ def pet_rescale(one: Slice, notes: Notes) -> tuple[float, float]:
         notes.add(
             "pet_rescale_intercept",
             f"Rescale Intercept (0028,1052) is {intercept:g}, in PET it should be 0; it was added",
+            once="intercept",
         )
     return slope, intercept
 

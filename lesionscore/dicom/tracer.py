@@ -84,7 +84,10 @@ MINUTES, HOURS = 60.0, 3600.0
 
 
 def nuclide_of(radiopharmaceutical: Header) -> Nuclide | None:
-    """Give the nuclide that an item of (0054,0016) names, by code or in words; None if unknown."""
+    """Give the nuclide that an item of (0054,0016) names; None if unknown.
+
+    By code, in words, or where neither is there by a tracer that is only made with one nuclide.
+    """
     item = radiopharmaceutical.first_item(tags.RADIONUCLIDE_CODE_SEQUENCE)
     code = item.code(tags.CODE_VALUE)
     by_name = {nuclide.name: nuclide for nuclide in NUCLIDES}
@@ -97,6 +100,8 @@ def nuclide_of(radiopharmaceutical: Header) -> Nuclide | None:
         name = ELEMENTS.get(word)
         if name is not None and mass and name.startswith(mass[0]):
             return by_name[name]
+    if not code and not letters and tracer_of(radiopharmaceutical) in (NAF, FDG):
+        return by_name["18F"]
     return None
 
 

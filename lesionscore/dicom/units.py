@@ -32,6 +32,8 @@ UCUM_UNITS = {
     "CNTS": "CNTS",
 }
 """Units (0054,1001), or the UCUM code of an enhanced PET (CID 85), as units and SUV type."""
+MULTI_FRAME_PET = frozenset({"1.2.840.10008.5.1.4.1.1.130", "1.2.840.10008.5.1.4.1.1.128.1"})
+"""Only here does Rescale Type tell the units: other PET keeps words like ``SUV`` there."""
 
 
 def _known(named: str) -> str | None:
@@ -50,8 +52,8 @@ def units_of(header: Header) -> tuple[str, str]:
     named = header.code(tags.UNITS)
     suv_type = header.code(tags.SUV_TYPE)
     source = "Units (0054,1001)"
-    if not named:
-        source = "Rescale Type (0028,1054)"
+    if not named and header.text(tags.SOP_CLASS_UID) in MULTI_FRAME_PET:
+        source = "Rescale Type (0028,1054), with no Units (0054,1001) and no real world value map,"
         named = header.code(tags.RESCALE_TYPE)
         if _known(named) is None:
             mapped = header.first_item(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE)

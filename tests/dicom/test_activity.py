@@ -16,6 +16,7 @@ from lesionscore.dicom.units import units_of
 from lesionscore.errors import SuvError
 
 F18_S = 6586.2
+ENHANCED = {"UNITS": "", "SOP_CLASS_UID": "1.2.840.10008.5.1.4.1.1.130"}
 
 
 def pet(weight_kg: float = 70.0, dose_bq: float = 200e6, **elements: str) -> Header:
@@ -73,16 +74,23 @@ def test_decay_composes(elapsed_s: float, half_life_s: float) -> None:
     [
         ({"UNITS": "BQML"}, ("BQML", "")),
         ({"UNITS": "gml", "SUV_TYPE": "BW"}, ("GML", "BW")),
-        ({"UNITS": "", "RESCALE_TYPE": "g/ml{SUVbw}"}, ("GML", "BW")),
-        ({"UNITS": "", "RESCALE_TYPE": "{SUVbw}g/ml"}, ("GML", "BW")),
-        ({"UNITS": "", "RESCALE_TYPE": "g/ml{SUVlbm(Janma)}"}, ("GML", "LBMJANMA")),
-        ({"UNITS": "", "RESCALE_TYPE": "cm2/ml{SUVbsa}"}, ("CM2ML", "BSA")),
-        ({"UNITS": "", "RESCALE_TYPE": "Bq/ml"}, ("BQML", "")),
+        ({**ENHANCED, "RESCALE_TYPE": "g/ml{SUVbw}"}, ("GML", "BW")),
+        ({**ENHANCED, "RESCALE_TYPE": "{SUVbw}g/ml"}, ("GML", "BW")),
+        ({**ENHANCED, "RESCALE_TYPE": "g/ml{SUVlbm(Janma)}"}, ("GML", "LBMJANMA")),
+        ({**ENHANCED, "RESCALE_TYPE": "cm2/ml{SUVbsa}"}, ("CM2ML", "BSA")),
+        ({**ENHANCED, "RESCALE_TYPE": "Bq/ml"}, ("BQML", "")),
     ],
 )
 def test_units_in_every_spelling(elements: dict[str, str], expected: tuple[str, str]) -> None:
     """Units, else the rescale type in UCUM, in the old and in the current form."""
     assert units_of(pet(**elements)) == expected
+
+
+def test_rescale_type_stands_in_for_units_in_enhanced_pet_alone() -> None:
+    """Elsewhere it holds anything; the refusal names the element that is missing."""
+    classic = pet(UNITS="", RESCALE_TYPE="BQML", SOP_CLASS_UID="1.2.840.10008.5.1.4.1.1.128")
+    with pytest.raises(SuvError, match=r"^Units \(0054,1001\) is missing"):
+        units_of(classic)
 
 
 @pytest.mark.parametrize("units", ["PROPCNTS", "PROPCPS", "1CM", "PCNT", "", "SUV"])

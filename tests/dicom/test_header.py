@@ -38,7 +38,9 @@ def test_what_an_element_holds_is_said() -> None:
     assert header().said(tags.PATIENT_WEIGHT) == "missing"
     assert header(PATIENT_WEIGHT=Value("DS", b"")).said(tags.PATIENT_WEIGHT) == "empty"
     assert header(PATIENT_WEIGHT=Value("DS", b"72.50")).said(tags.PATIENT_WEIGHT) == "72.5"
-    assert header(PATIENT_WEIGHT=Value("DS", b"72,5")).said(tags.PATIENT_WEIGHT) == "72,5"
+    assert header(PATIENT_WEIGHT=Value("DS", b"72,5")).said(tags.PATIENT_WEIGHT) == (
+        "'72,5', which is no number"
+    )
 
 
 def test_binary_numbers_follow_the_byte_order() -> None:

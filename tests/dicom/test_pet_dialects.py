@@ -27,8 +27,6 @@ BY_IBSI = {
     ("bqml_start_philips", "missing_frame_duration"): "refused",
     ("bqml_start_uih", "missing_frame_duration"): "refused",
     ("cnts_activity_only", "missing_frame_duration"): "refused",
-    ("cnts_both", "half_life_of_gallium"): "said",  # activity factor first
-    ("cnts_both", "injection_after_scan"): "said",
     ("cnts_both", "missing_decay_correction"): "said",  # the SUV factor needs none
 }
 NO_DECAY_NEEDED = ("gml_bare", "gml_janma_male", "cm2ml")
