@@ -104,7 +104,7 @@ def axes(one: Slice) -> tuple[Floats, Floats, Floats]:
     orientation = np.asarray(one.orientation, dtype=np.float64)
     row = orientation[:3] / np.linalg.norm(orientation[:3])
     normal = one.normal
-    return row, np.cross(normal, row), normal
+    return row, np.asarray(np.cross(normal, row), dtype=np.float64), normal
 
 
 def check_complete(slices: Sequence[Slice]) -> None:

@@ -21,22 +21,82 @@ CUT_OFF_FRACTION = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MaskReading:
-    """One lesion's mask on a scan's grid.
+class Block:
+    """Part of an array, and where in the whole it stands.
 
     Parameters
     ----------
-    array : ndarray, shape (n_z, n_y, n_x)
-        bool, or float32 from 0 to 1.
+    values : ndarray, shape (n_z, n_y, n_x)
+        The part.
+    first_zyx : tuple of int
+        Index of its first voxel in the whole.
+    """
+
+    values: Array
+    first_zyx: tuple[int, int, int] = (0, 0, 0)
+
+    def padded(self, voxels: int, shape_zyx: tuple[int, int, int]) -> Block:
+        """Give the block with a margin of zeros, as far as the whole reaches.
+
+        Parameters
+        ----------
+        voxels : int
+            Width of the margin on each side.
+        shape_zyx : tuple of int
+            Size of the whole.
+        """
+        before = [min(voxels, first) for first in self.first_zyx]
+        ends = [n + count for n, count in zip(self.first_zyx, self.values.shape, strict=True)]
+        after = [min(voxels, size - end) for size, end in zip(shape_zyx, ends, strict=True)]
+        z, y, x = (first - less for first, less in zip(self.first_zyx, before, strict=True))
+        values = np.pad(self.values, list(zip(before, after, strict=True)))
+        return Block(values=values, first_zyx=(z, y, x))
+
+    def trimmed(self) -> Block:
+        """Give the smallest block that holds everything but zeros; one of no size if all are."""
+        low, high = [], []
+        rest = self.values
+        for axis in range(3):
+            across = tuple(other for other in range(3) if other != axis)
+            there = np.flatnonzero(rest.any(axis=across))
+            if not there.size:
+                return Block(values=self.values[:0, :0, :0])
+            low.append(int(there[0]))
+            high.append(int(there[-1]) + 1)
+            rest = rest[(slice(None),) * axis + (slice(low[-1], high[-1]),)]
+        z, y, x = (first + begin for first, begin in zip(self.first_zyx, low, strict=True))
+        return Block(values=np.ascontiguousarray(rest), first_zyx=(z, y, x))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaskReading:
+    """One lesion's mask on a scan's grid, kept as the block around it.
+
+    Parameters
+    ----------
+    block : Block
+        bool, or float32 from 0 to 1; not empty.
+    shape_zyx : tuple of int
+        Size of the scan.
     findings : tuple of Finding
         Doubts that do not stop the work.
     """
 
-    array: Array
+    block: Block
+    shape_zyx: tuple[int, int, int]
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def array(self) -> Array:
+        """The mask on the whole grid, shape (n_z, n_y, n_x)."""
+        whole = np.zeros(self.shape_zyx, self.block.values.dtype)
+        first, size = self.block.first_zyx, self.block.values.shape
+        z, y, x = (slice(n, n + count) for n, count in zip(first, size, strict=True))
+        whole[z, y, x] = self.block.values
+        return whole
 
-def place_on_grid(values: Array, own: Grid, grid: Grid, notes: Notes) -> Array:
+
+def place_on_grid(values: Array, own: Grid, grid: Grid, notes: Notes) -> Block:
     """Bring a mask onto a scan's grid: exactly where the voxels coincide, else by nearest voxel.
 
     Parameters
@@ -50,7 +110,7 @@ def place_on_grid(values: Array, own: Grid, grid: Grid, notes: Notes) -> Array:
 
     Returns
     -------
-    ndarray
+    Block
         The mask on `grid`, of the same type.
 
     Raises
@@ -113,7 +173,7 @@ def _said(grid: Grid) -> str:
     return f"{size} voxels of {spacing} mm"
 
 
-def _exact(values: Array, own: Grid, grid: Grid) -> Array | None:
+def _exact(values: Array, own: Grid, grid: Grid) -> Block | None:
     """Copy a mask whose voxels coincide with the scan's, axes swapped or turned round or not."""
     origin = grid.index_zyx(own.positions_mm((0.0, 0.0, 0.0)))
     axes = np.stack([grid.index_zyx(own.positions_mm(unit)) - origin for unit in np.eye(3)])
@@ -131,17 +191,12 @@ def _exact(values: Array, own: Grid, grid: Grid) -> Array | None:
     first = [
         int(start[k]) if signs[k] > 0 else int(start[k]) - turned.shape[k] + 1 for k in range(3)
     ]
-    placed = np.zeros(grid.shape_zyx, values.dtype)
-    into, out_of = [], []
-    for k in range(3):
-        low = max(first[k], 0)
-        high = min(first[k] + turned.shape[k], grid.shape_zyx[k])
-        if high <= low:
-            return placed
-        into.append(slice(low, high))
-        out_of.append(slice(low - first[k], high - first[k]))
-    placed[tuple(into)] = turned[tuple(out_of)]
-    return placed
+    low = [max(first[k], 0) for k in range(3)]
+    high = [min(first[k] + turned.shape[k], grid.shape_zyx[k]) for k in range(3)]
+    if any(high[k] <= low[k] for k in range(3)):
+        return Block(values=values[:0, :0, :0])
+    part = turned[tuple(slice(low[k] - first[k], high[k] - first[k]) for k in range(3))]
+    return Block(values=part, first_zyx=(low[0], low[1], low[2]))
 
 
 def _is_permutation(whole: npt.NDArray[np.float64]) -> bool:
@@ -150,12 +205,11 @@ def _is_permutation(whole: npt.NDArray[np.float64]) -> bool:
     return any(np.array_equal(absolute, np.eye(3)[list(order)]) for order in permutations(range(3)))
 
 
-def _nearest(values: Array, own: Grid, grid: Grid) -> Array:
+def _nearest(values: Array, own: Grid, grid: Grid) -> Block:
     """Value of the mask at the centre of each voxel of the scan, around the mask alone."""
-    placed = np.zeros(grid.shape_zyx, values.dtype)
     where = np.argwhere(values > 0)
     if not len(where):
-        return placed
+        return Block(values=values[:0, :0, :0])
     low, high = where.min(axis=0) - 1.0, where.max(axis=0) + 1.0
     corners = np.array(
         [(z, y, x) for z in (low[0], high[0]) for y in (low[1], high[1]) for x in (low[2], high[2])]
@@ -163,6 +217,7 @@ def _nearest(values: Array, own: Grid, grid: Grid) -> Array:
     reach = grid.index_zyx(own.positions_mm(corners))
     start = np.clip(np.floor(reach.min(axis=0)), 0, grid.shape_zyx).astype(int)
     stop = np.clip(np.ceil(reach.max(axis=0)) + 1, 0, grid.shape_zyx).astype(int)
+    placed = np.zeros(stop - start, values.dtype)
     for z in range(start[0], stop[0]):
         y, x = np.meshgrid(
             np.arange(start[1], stop[1]), np.arange(start[2], stop[2]), indexing="ij"
@@ -171,9 +226,9 @@ def _nearest(values: Array, own: Grid, grid: Grid) -> Array:
         source = np.floor(own.index_zyx(grid.positions_mm(index)) + 0.5).astype(int)
         inside = ((source >= 0) & (source < np.asarray(own.shape_zyx))).all(axis=-1)
         found = source[inside]
-        plane = placed[z, start[1] : stop[1], start[2] : stop[2]]
+        plane = placed[z - start[0]]
         plane[inside] = values[found[:, 0], found[:, 1], found[:, 2]]
-    return placed
+    return Block(values=placed, first_zyx=(int(start[0]), int(start[1]), int(start[2])))
 
 
 def pick_label(

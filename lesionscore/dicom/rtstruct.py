@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from lesionscore.dicom import tags
 from lesionscore.dicom.header import Header, ScanInfo
-from lesionscore.dicom.maskgrid import Array, note_outside, pick_label
-from lesionscore.dicom.parse import ParsedFile
+from lesionscore.dicom.maskgrid import Array, Block, note_outside, pick_label
 from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.polygon import fill_even_odd
 from lesionscore.dicom.seg import check_reference
 from lesionscore.dicom.slices import FARTHEST_MM
-from lesionscore.dicom.sources import Source
 from lesionscore.errors import MaskError, Severity
 from lesionscore.volumes.grid import Grid
 
@@ -43,61 +42,73 @@ class Contour:
     is_xor: bool
 
 
-def read_structures(
-    source: Source,
-    file: ParsedFile,
-    label: int | str | None,
-    grid: Grid,
-    ct_info: ScanInfo | None,
-    notes: Notes,
-) -> Array:
-    """Read one ROI of an RTSTRUCT onto a scan's grid.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StructureSet:
+    """An RTSTRUCT, its header read once.
 
     Parameters
     ----------
-    source, file
-        The RTSTRUCT.
-    label : int, str or None
-        ROI Number (3006,0022) or ROI Name (3006,0026); None if only one has contours.
-    grid : Grid
-        The scan's grid.
-    ct_info : ScanInfo or None
-        The scan.
-    notes : Notes
-        Takes the findings.
-
-    Returns
-    -------
-    ndarray, shape of `grid`, bool
-        Voxels whose centre lies within the contours of the plane nearest to it.
-
-    Raises
-    ------
-    MaskError
-        If the ROI is not there, has no closed contour, or lies elsewhere.
+    header : Header
+        The file's elements.
     """
-    del source
-    header = Header([file.item], is_big_endian=file.is_big_endian)
-    names = {
-        int(item.integer(tags.ROI_NUMBER) or 0): item.text(tags.ROI_NAME) or ""
-        for item in header.items(tags.STRUCTURE_SET_ROI_SEQUENCE)
-    }
-    rois = {
-        int(item.integer(tags.REFERENCED_ROI_NUMBER) or 0): item
-        for item in header.items(tags.ROI_CONTOUR_SEQUENCE)
-    }
-    empty = frozenset(
-        number
-        for number in names
-        if number not in rois or not rois[number].items(tags.CONTOUR_SEQUENCE)
-    )
-    number = pick_label(label, names, "ROI", empty)
-    if number in empty:
-        raise MaskError(f"ROI {number} {names[number]} has no contours")
-    named = referenced_images(header) | contour_images(rois[number])
-    check_reference(_with_frame(header, number), named, ct_info, notes)
-    contours = read_contours(rois[number], notes)
-    return fill_contours(contours, grid, notes)
+
+    header: Header
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """ROI Number (3006,0022) to ROI Name (3006,0026)."""
+        return {
+            int(item.integer(tags.ROI_NUMBER) or 0): item.text(tags.ROI_NAME) or ""
+            for item in self.header.items(tags.STRUCTURE_SET_ROI_SEQUENCE)
+        }
+
+    @cached_property
+    def rois(self) -> dict[int, Header]:
+        """ROI number to the item with its contours."""
+        return {
+            int(item.integer(tags.REFERENCED_ROI_NUMBER) or 0): item
+            for item in self.header.items(tags.ROI_CONTOUR_SEQUENCE)
+        }
+
+    def read(
+        self, label: int | str | None, grid: Grid, ct_info: ScanInfo | None, notes: Notes
+    ) -> Block:
+        """Read one ROI onto a scan's grid.
+
+        Parameters
+        ----------
+        label : int, str or None
+            ROI number or name; None if only one has contours.
+        grid : Grid
+            The scan's grid.
+        ct_info : ScanInfo or None
+            The scan.
+        notes : Notes
+            Takes the findings.
+
+        Returns
+        -------
+        Block
+            bool: voxels whose centre lies within the contours of the plane nearest to it.
+
+        Raises
+        ------
+        MaskError
+            If the ROI is not there, has no closed contour, or lies elsewhere.
+        """
+        names, rois = self.names, self.rois
+        empty = frozenset(
+            number
+            for number in names
+            if number not in rois or not rois[number].items(tags.CONTOUR_SEQUENCE)
+        )
+        number = pick_label(label, names, "ROI", empty)
+        if number in empty:
+            raise MaskError(f"ROI {number} {names[number]} has no contours")
+        named = referenced_images(self.header) | contour_images(rois[number])
+        check_reference(_with_frame(self.header, number), named, ct_info, notes)
+        contours = read_contours(rois[number], notes)
+        return Block(values=fill_contours(contours, grid, notes))
 
 
 def _with_frame(header: Header, number: int) -> Header:

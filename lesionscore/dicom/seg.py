@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ from lesionscore.dicom.decode import decode_frames, is_native
 from lesionscore.dicom.geometry import SAME_PLACE_MM
 from lesionscore.dicom.header import Header, ScanInfo
 from lesionscore.dicom.layout import PixelLayout, layout, pixel_bytes
-from lesionscore.dicom.maskgrid import Array, pick_label, place_on_grid
+from lesionscore.dicom.maskgrid import Array, Block, pick_label, place_on_grid
 from lesionscore.dicom.parse import ParsedFile
 from lesionscore.dicom.policy import Notes
 from lesionscore.dicom.slices import Slice, read_slices
@@ -27,65 +29,109 @@ PLANE_FRACTION = 0.05
 """Planes this share of their spacing off an even stack are still even."""
 
 
-def read_segment(
-    source: Source,
-    file: ParsedFile,
-    label: int | str | None,
-    grid: Grid,
-    ct_info: ScanInfo | None,
-    notes: Notes,
-) -> Array:
-    """Read one segment of a DICOM SEG onto a scan's grid.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segmentation:
+    """A DICOM SEG, its header and pixels read once.
+
+    Parameters
+    ----------
+    header : Header
+        The file's own elements.
+    frames : tuple of Slice
+        All frames, of all segments.
+    """
+
+    header: Header
+    frames: tuple[Slice, ...]
+
+    @cached_property
+    def segments(self) -> dict[int, str]:
+        """Segment Number (0062,0004) to Segment Label (0062,0005), without the background."""
+        found = {
+            int(item.integer(tags.SEGMENT_NUMBER) or 0): item.text(tags.SEGMENT_LABEL) or ""
+            for item in self.header.items(tags.SEGMENT_SEQUENCE)
+        }
+        found.pop(BACKGROUND, None)
+        return found
+
+    @cached_property
+    def pixels(self) -> bytes:
+        """Pixel data of the whole file."""
+        return pixel_bytes(self.frames[0])
+
+    @cached_property
+    def references(self) -> set[str]:
+        """SOP Instance UIDs of the images that the file names."""
+        return references(self.header, self.frames)
+
+    def read(
+        self, label: int | str | None, grid: Grid, ct_info: ScanInfo | None, notes: Notes
+    ) -> Block:
+        """Read one segment onto a scan's grid.
+
+        Parameters
+        ----------
+        label : int, str or None
+            Segment Number or Segment Label; None if there is only one.
+        grid : Grid
+            The scan's grid.
+        ct_info : ScanInfo or None
+            The scan.
+        notes : Notes
+            Takes the findings.
+
+        Returns
+        -------
+        Block
+            bool; float32 for a fractional SEG.
+
+        Raises
+        ------
+        MaskError
+            If the segment is not there, or its frames have no place.
+        """
+        kind = self.header.code(tags.SEGMENTATION_TYPE)
+        is_map, segments = kind == "LABELMAP", self.segments
+        numbered = {_segment_number(one) for one in self.frames} if not is_map else set(segments)
+        number = pick_label(label, segments, "segment", frozenset(set(segments) - numbered))
+        check_reference(self.header, self.references, ct_info, notes)
+        own = [one for one in self.frames if is_map or _segment_number(one) == number]
+        if not own:
+            raise MaskError(f"segment {number} has no frame: it is empty")
+        try:
+            planes = list(_planes(own, kind, number, self.pixels))
+        except DicomError as exc:
+            raise MaskError(str(exc)) from exc
+        values, own_grid = stack_planes(own, planes)
+        if kind == "FRACTIONAL":
+            return fractions(values, self.header, own_grid, grid, notes)
+        return place_on_grid(values > 0, own_grid, grid, notes)
+
+
+def open_segmentation(source: Source, file: ParsedFile) -> Segmentation:
+    """Read a SEG's header and frames.
 
     Parameters
     ----------
     source, file
         The SEG.
-    label : int, str or None
-        Segment Number (0062,0004) or Segment Label (0062,0005); None if there is only one.
-    grid : Grid
-        The scan's grid.
-    ct_info : ScanInfo or None
-        The scan.
-    notes : Notes
-        Takes the findings.
-
-    Returns
-    -------
-    ndarray, shape of `grid`
-        bool; float32 for a fractional SEG.
 
     Raises
     ------
     MaskError
-        If the segment is not there, or its frames have no place.
+        If its frames and its header do not agree.
     """
-    header = Header([file.item], is_big_endian=file.is_big_endian)
-    segments = {
-        int(item.integer(tags.SEGMENT_NUMBER) or 0): item.text(tags.SEGMENT_LABEL) or ""
-        for item in header.items(tags.SEGMENT_SEQUENCE)
-    }
-    segments.pop(BACKGROUND, None)
     try:
         frames = read_slices(source)
     except DicomError as exc:
         raise MaskError(str(exc)) from exc
-    kind = header.code(tags.SEGMENTATION_TYPE)
-    is_map = kind == "LABELMAP"
-    numbered = {_segment_number(one) for one in frames} if not is_map else set(segments)
-    number = pick_label(label, segments, "segment", frozenset(set(segments) - numbered))
-    check_reference(header, references(header, frames), ct_info, notes)
-    own = frames if is_map else [one for one in frames if _segment_number(one) == number]
-    if not own:
-        raise MaskError(f"segment {number} has no frame: it is empty")
-    planes = list(_planes(own, kind, number))
-    values, own_grid = stack_planes(own, planes)
-    if kind == "FRACTIONAL":
-        return fractions(values, header, own_grid, grid, notes)
-    return place_on_grid(values > 0, own_grid, grid, notes)
+    if file.pixels is None:
+        raise MaskError("no pixel data (7FE0,0010)")
+    header = Header([file.item], is_big_endian=file.is_big_endian)
+    return Segmentation(header=header, frames=tuple(frames))
 
 
-def fractions(values: Array, header: Header, own: Grid, grid: Grid, notes: Notes) -> Array:
+def fractions(values: Array, header: Header, own: Grid, grid: Grid, notes: Notes) -> Block:
     """Give a fractional segment as shares from 0 to 1."""
     highest = header.integer(tags.MAXIMUM_FRACTIONAL_VALUE) or 255
     share = np.minimum(values.astype(np.float32) / np.float32(highest), np.float32(1.0))
@@ -99,19 +145,16 @@ def _segment_number(one: Slice) -> int:
     return one.header.integer(tags.REFERENCED_SEGMENT_NUMBER) or 0
 
 
-def _planes(own: Sequence[Slice], kind: str, number: int) -> Iterable[Array]:
+def _planes(own: Sequence[Slice], kind: str, number: int, pixels: bytes) -> Iterable[Array]:
     """Give the stored values of each frame, 0 outside the segment."""
-    try:
-        if kind in ("BINARY", "") and _bits(own[0]) == 1:
-            yield from _bit_planes(own)
-            return
-        form = layout(own[0])
-        for one, plane in zip(own, _whole_planes(own, form), strict=True):
-            if plane.shape != one.size:
-                raise MaskError(f"{one.label}: not all of its pixels are there")
-            yield (plane == number).astype(np.uint8) if kind == "LABELMAP" else plane
-    except DicomError as exc:
-        raise MaskError(str(exc)) from exc
+    if kind in ("BINARY", "") and _bits(own[0]) == 1:
+        yield from _bit_planes(own, pixels)
+        return
+    form = layout(own[0])
+    for one, plane in zip(own, _whole_planes(own, form, pixels), strict=True):
+        if plane.shape != one.size:
+            raise MaskError(f"{one.label}: not all of its pixels are there")
+        yield (plane == number).astype(np.uint8) if kind == "LABELMAP" else plane
 
 
 def _bits(one: Slice) -> int:
@@ -119,7 +162,7 @@ def _bits(one: Slice) -> int:
     return one.header.integer(tags.BITS_ALLOCATED) or 0
 
 
-def _bit_planes(own: Sequence[Slice]) -> Iterable[Array]:
+def _bit_planes(own: Sequence[Slice], pixels: bytes) -> Iterable[Array]:
     """Frames of one bit a pixel, packed without gaps, first pixel in the lowest bit."""
     first = own[0]
     if not is_native(first.file.transfer_syntax):
@@ -134,7 +177,7 @@ def _bit_planes(own: Sequence[Slice]) -> Iterable[Array]:
         )
         yield from decode_frames(first, form, [one.frame for one in own])
         return
-    data = np.frombuffer(pixel_bytes(first), np.uint8)
+    data = np.frombuffer(pixels, np.uint8)
     count = first.size[0] * first.size[1]
     for one in own:
         start = one.frame * count
@@ -145,16 +188,16 @@ def _bit_planes(own: Sequence[Slice]) -> Iterable[Array]:
         yield bits[start % 8 : start % 8 + count].reshape(first.size)
 
 
-def _whole_planes(own: Sequence[Slice], form: PixelLayout) -> Iterable[Array]:
+def _whole_planes(own: Sequence[Slice], form: PixelLayout, pixels: bytes) -> Iterable[Array]:
     """Frames of whole bytes a pixel."""
     first = own[0]
     if not is_native(first.file.transfer_syntax):
         yield from decode_frames(first, form, [one.frame for one in own])
         return
-    data = pixel_bytes(first)
     dtype = form.dtype(is_big_endian=first.file.is_big_endian)
     for one in own:
-        part = data[one.frame * form.frame_bytes :][: form.frame_bytes]
+        start = one.frame * form.frame_bytes
+        part = pixels[start : start + form.frame_bytes]
         whole = len(part) == form.frame_bytes
         yield np.frombuffer(part, dtype).reshape(first.size) if whole else np.zeros(0, dtype)
 

@@ -2,71 +2,138 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscore.dicom import tags
 from lesionscore.dicom.classify import RTSTRUCT_CLASS, SEG_CLASSES
 from lesionscore.dicom.header import Header, ScanInfo
-from lesionscore.dicom.labelmap import read_label_map
+from lesionscore.dicom.labelmap import LabelMap, open_label_map
 from lesionscore.dicom.maskgrid import MaskReading
 from lesionscore.dicom.parse import ParsedFile
 from lesionscore.dicom.policy import Notes
-from lesionscore.dicom.rtstruct import read_structures
-from lesionscore.dicom.seg import read_segment
+from lesionscore.dicom.rtstruct import StructureSet
+from lesionscore.dicom.seg import Segmentation, open_segmentation
 from lesionscore.dicom.series import is_plain_image
 from lesionscore.dicom.sources import Source, is_dicom_source, list_sources, read_header
 from lesionscore.errors import DicomError, MaskError
 from lesionscore.volumes.grid import Grid
 
-__all__ = ["MaskReading", "read_mask"]
+__all__ = ["Mask", "MaskReading", "open_mask", "read_mask"]
 
 
-def read_mask(
-    path: Path, label: int | str | None, grid: Grid, ct_info: ScanInfo | None = None
-) -> MaskReading:
-    """Read one lesion of a mask onto the grid of a scan.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mask:
+    """A mask file, read once, from which any number of lesions can be taken.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, for messages.
+    content : LabelMap, Segmentation or StructureSet
+        What it holds.
+    """
+
+    name: str
+    content: LabelMap | Segmentation | StructureSet
+
+    def read(
+        self, label: int | str | None, grid: Grid, ct_info: ScanInfo | None = None
+    ) -> MaskReading:
+        """Read one lesion onto the grid of a scan.
+
+        Parameters
+        ----------
+        label : int, str or None
+            Label value; segment number or label; ROI number or name. None (or empty) if the mask
+            holds one lesion alone.
+        grid : Grid
+            The scan on which the lesion is measured.
+        ct_info : ScanInfo, optional
+            The scan, to tell whether the mask was drawn on it.
+
+        Returns
+        -------
+        MaskReading
+            The lesion on `grid`: bool, or float32 from 0 to 1 for a fractional mask.
+
+        Raises
+        ------
+        MaskError
+            If there is no such label, the mask is empty there, or lies elsewhere.
+        """
+        if isinstance(label, str) and not label.strip():
+            label = None
+        notes = Notes()
+        try:
+            block = self.content.read(label, grid, ct_info, notes).trimmed()
+        except MaskError as exc:
+            raise MaskError(f"{self.name}: {exc}") from exc
+        if not block.values.size:
+            raise MaskError(
+                f"{self.name}: the mask {label if label is not None else ''} has no voxel on the "
+                "scan; give a mask of the lesion on this scan, or a point inside it"
+            )
+        return MaskReading(block=block, shape_zyx=grid.shape_zyx, findings=tuple(notes.findings))
+
+
+def open_mask(path: Path) -> Mask:
+    """Read a mask file.
 
     Parameters
     ----------
     path : Path
         A NIfTI label map, a DICOM SEG or RTSTRUCT file, or a folder holding one of the two.
-    label : int, str or None
-        Label value; segment number or label; ROI number or name. None (or empty) if the mask
-        holds one lesion alone.
-    grid : Grid
-        The scan on which the lesion is measured.
-    ct_info : ScanInfo, optional
-        The scan, to tell whether the mask was drawn on it.
 
     Returns
     -------
-    MaskReading
-        The lesion on `grid`: bool, or float32 from 0 to 1 for a fractional mask.
+    Mask
+        All of its lesions.
 
     Raises
     ------
     MaskError
-        If there is no such label, the mask is empty there, or lies elsewhere.
+        If it cannot be read, or is no mask.
     """
-    if isinstance(label, str) and not label.strip():
-        label = None
-    notes = Notes()
+    content: LabelMap | Segmentation | StructureSet
     try:
         if is_plain_image(path):
-            array = read_label_map(path, label, grid, notes)
+            content = open_label_map(path)
         else:
             source, file = find_mask_file(path)
             header = Header([file.item], is_big_endian=file.is_big_endian)
-            read = read_segment if is_seg(header) else read_structures
-            array = read(source, file, label, grid, ct_info, notes)
+            if is_seg(header):
+                content = open_segmentation(source, file)
+            else:
+                content = StructureSet(header=header)
     except MaskError as exc:
         raise MaskError(f"{path.name}: {exc}") from exc
-    if not array.any():
-        raise MaskError(
-            f"{path.name}: the mask {label if label is not None else ''} has no voxel on the scan; "
-            "give a mask of the lesion on this scan, or a point inside it"
-        )
-    return MaskReading(array=array, findings=tuple(notes.findings))
+    return Mask(name=path.name, content=content)
+
+
+def read_mask(
+    path: Path, label: int | str | None, grid: Grid, ct_info: ScanInfo | None = None
+) -> MaskReading:
+    """Read one lesion of a mask file onto the grid of a scan: `open_mask`, then `Mask.read`.
+
+    Parameters
+    ----------
+    path : Path
+        As for `open_mask`.
+    label, grid, ct_info
+        As for `Mask.read`.
+
+    Returns
+    -------
+    MaskReading
+        The lesion on `grid`.
+
+    Raises
+    ------
+    MaskError
+        If the file is no mask, or has no such lesion on the scan.
+    """
+    return open_mask(path).read(label, grid, ct_info)
 
 
 def is_seg(header: Header) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lesionscore.dicom.segmentation import read_mask
+from lesionscore.dicom.segmentation import Mask, open_mask
 from lesionscore.dicom.series import CtScan
 from lesionscore.errors import Finding, LesionscoreError, MeasurementError
 from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion
@@ -17,7 +17,6 @@ from lesionscore.quantities import PositionMm, Quantity
 from lesionscore.volumes import Volume
 
 MASK_REFUSED = "mask_refused"
-MASK_EMPTY = "mask_empty"
 POINT_OUTSIDE_SCAN = "point_outside_scan"
 SEGMENTATION_FAILED = "segmentation_failed"
 NO_INCLUSION_CT = "no_inclusion_ct"
@@ -68,9 +67,10 @@ def find_lesions(
     """
     found: dict[str, FoundLesion] = {}
     seeds: dict[str, tuple[LesionSeed, tuple[Finding, ...]]] = {}
+    masks: dict[Path, Mask] = {}
     for plan in plans:
         try:
-            seeds[plan.lesion_id] = _seed(plan, scan)
+            seeds[plan.lesion_id] = _seed(plan, scan, masks)
         except _NoSeedError as exc:
             found[plan.lesion_id] = FoundLesion(
                 plan=plan, lesion=None, reasons=(exc.code,), failure=str(exc)
@@ -113,8 +113,10 @@ def _segmented(
     return FoundLesion(plan=plan, lesion=lesion, findings=findings)
 
 
-def _seed(plan: LesionPlan, scan: CtScan) -> tuple[LesionSeed, tuple[Finding, ...]]:
-    """Point and mask of a lesion, the mask cut to its own surroundings."""
+def _seed(
+    plan: LesionPlan, scan: CtScan, masks: dict[Path, Mask]
+) -> tuple[LesionSeed, tuple[Finding, ...]]:
+    """Point and mask of a lesion, the mask cut to its own surroundings; each file is read once."""
     if plan.mask is None:
         assert plan.position_mm is not None, "the tables were checked for a point or a mask"
         if not scan.volume.grid.contains(plan.position_mm):
@@ -128,25 +130,18 @@ def _seed(plan: LesionPlan, scan: CtScan) -> tuple[LesionSeed, tuple[Finding, ..
         )
         return seed, ()
     try:
-        reading = read_mask(plan.mask, plan.mask_label, scan.volume.grid, scan.info)
+        if plan.mask not in masks:
+            masks[plan.mask] = open_mask(plan.mask)
+        reading = masks[plan.mask].read(plan.mask_label, scan.volume.grid, scan.info)
     except LesionscoreError as exc:
         raise _NoSeedError(MASK_REFUSED, f"lesion {plan.lesion_id}: {exc}") from exc
-    inside = np.argwhere(reading.array > 0)
-    if not len(inside):
-        raise _NoSeedError(
-            MASK_EMPTY,
-            f"lesion {plan.lesion_id}: the mask {plan.mask.name} has no voxel on the inclusion CT",
-        )
-    start = np.maximum(inside.min(axis=0) - MASK_MARGIN_VOXELS, 0)
-    stop = np.minimum(inside.max(axis=0) + 1 + MASK_MARGIN_VOXELS, reading.array.shape)
-    block = tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
-    first = (int(start[0]), int(start[1]), int(start[2]))
-    crop = np.ascontiguousarray(reading.array[block])
+    block = reading.block.padded(MASK_MARGIN_VOXELS, reading.shape_zyx)
     mask = Volume(
-        array=crop,
-        grid=scan.volume.grid.cropped(first, (crop.shape[0], crop.shape[1], crop.shape[2])),
+        array=block.values,
+        grid=scan.volume.grid.cropped(block.first_zyx, block.values.shape),
         quantity=Quantity.LABEL,
     )
+    inside = np.argwhere(block.values > 0) + block.first_zyx
     centre = scan.volume.grid.positions_mm(inside.mean(axis=0))
     position = plan.position_mm or (float(centre[0]), float(centre[1]), float(centre[2]))
     seed = LesionSeed(lesion_id=plan.lesion_id, label=plan.label, position_mm=position, mask=mask)

@@ -12,7 +12,8 @@ import SimpleITK
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 
-from lesionscore.dicom import ScanInfo, read_ct, read_mask
+from lesionscore.dicom import ScanInfo, labelmap, open_mask, read_ct, read_mask
+from lesionscore.dicom.maskgrid import Block
 from lesionscore.errors import MaskError
 from lesionscore.volumes import Grid
 
@@ -373,3 +374,42 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
         read_mask(tmp_path / "notes.txt", 1, GRID, SCAN)
     with pytest.raises(MaskError, match="no such file"):
         read_mask(tmp_path / "gone", 1, GRID, SCAN)
+
+
+def test_a_file_is_read_once_for_all_of_its_lesions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every label of an opened mask is there, in a block no larger than the lesion."""
+    labels = np.zeros(GRID.shape_zyx, np.uint8)
+    labels[1:3, 3:6, 5:9], labels[4:6, 10:12, 1:4] = 1, 7
+    path = tmp_path / "labels.nii.gz"
+    write_label_map(path, labels, GRID)
+    reads: list[Path] = []
+    read_image = labelmap.read_image
+    monkeypatch.setattr(
+        labelmap, "read_image", lambda path, unit: (reads.append(path), read_image(path, unit))[1]
+    )
+    mask = open_mask(path)
+    for label, shape, first in ((1, (2, 3, 4), (1, 3, 5)), (7, (2, 2, 3), (4, 10, 1))):
+        reading = mask.read(label, GRID)
+        assert (reading.block.values.shape, reading.block.first_zyx) == (shape, first)
+        assert np.array_equal(reading.array, labels == label)
+    assert reads == [path]
+
+
+def test_an_image_is_no_label_map(tmp_path: Path) -> None:
+    """A CT in the place of a mask is refused, whatever its values."""
+    path = tmp_path / "ct.nii.gz"
+    write_label_map(path, np.full(GRID.shape_zyx, -1000, np.int16), GRID)
+    with pytest.raises(MaskError, match="an image, not a label map"):
+        open_mask(path)
+
+
+def test_a_block_is_padded_within_the_whole() -> None:
+    """The margin ends where the scan ends."""
+    block = Block(values=np.ones((1, 2, 3), bool), first_zyx=(0, 5, 1))
+    padded = block.padded(3, (4, 7, 20))
+    assert padded.first_zyx == (0, 2, 0)
+    assert padded.values.shape == (4, 5, 7)
+    assert padded.values.sum() == 6
+    assert padded.trimmed().first_zyx == block.first_zyx
