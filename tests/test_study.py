@@ -386,6 +386,31 @@ SEEDED: list[tuple[str, str, str, str, tuple[str, int | None, str], str]] = [
         "first in row 2",
     ),
     (
+        "patient-in-other-capitals",
+        "patients",
+        "P02,2020-02-03",
+        "p02,2020-02-03",
+        ("patients.csv", 3, "patient_id"),
+        "one spelling",
+    ),
+    (
+        "id-that-is-a-device",
+        "patients",
+        "P02,2020-02-03",
+        "con.1,2020-02-03",
+        ("patients.csv", 3, "patient_id"),
+        "device on Windows",
+    ),
+    ("limit-without-a-number", "markers", "41.5", "<", ("markers.csv", 2, "value"), "found '<'"),
+    (
+        "line-of-the-separator",
+        "visits",
+        "patient_id,visit",
+        "sep=,\npatient_id,visit",
+        ("visits.csv", 1, ""),
+        "separator",
+    ),
+    (
         "missing-column",
         "visits",
         "visit,date",
@@ -440,10 +465,16 @@ def test_a_fault_is_told_with_its_place(
     assert words in faults[place].message
 
 
-def test_a_single_fault_brings_no_others_with_it(folder: Path) -> None:
-    """A wrong date does not make its patient unknown to the other tables."""
-    replace(folder, "visits", "2020-01-06", "06.01.2020")
-    assert places(faults_of(folder)) == {("visits.csv", 2, "date")}
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [("2020-01-06", "06.01.2020", "date"), ("P01,inclusion", "P01,Inclusion", "visit")],
+)
+def test_a_single_fault_brings_no_others_with_it(
+    folder: Path, old: str, new: str, column: str
+) -> None:
+    """A wrong date or visit does not make its patient unknown to the other tables."""
+    replace(folder, "visits", old, new)
+    assert places(faults_of(folder)) == {("visits.csv", 2, column)}
 
 
 def test_33_faults_are_found_in_one_pass(tmp_path: Path) -> None:
@@ -715,6 +746,37 @@ def test_a_protocol_with_a_fault_does_not_hide_the_tables(folder: Path) -> None:
     assert "axial_diameter" in faults[1].message
 
 
+@pytest.mark.parametrize(
+    ("text", "row", "message"),
+    [
+        ("[size]\nreduction_mm = '2'\n", 2, 'found "2"; accepted: a number'),
+        ("[size]\nmetric = 1\nmetric = 2\n", 3, "found not TOML"),
+        ("[visits.month_3]\nlast_day = 400\n", None, "found 305; accepted: after"),
+    ],
+)
+def test_a_fault_of_the_protocol_reads_like_any_other(
+    folder: Path, text: str, row: int | None, message: str
+) -> None:
+    """Row, what was found, what is accepted, each said once."""
+    (folder / "protocol.toml").write_text(text)
+    (fault,) = faults_of(folder)
+    assert fault.row == row
+    assert message in fault.message
+
+
+def test_a_patient_without_a_visit_is_a_finding(folder: Path) -> None:
+    """Enrolled and not yet scanned, or a misspelt name: either is told."""
+    replace(folder, "patients", "P02,2020-02-03", "P03,2020-02-03")
+    findings = read_study(folder).findings
+    assert [finding.code for finding in findings] == ["patient_without_visits"]
+
+
+def test_a_header_without_markers_is_told_like_no_table(folder: Path) -> None:
+    """An empty marker table is no silent absence."""
+    (folder / "markers.csv").write_text(MARKERS.splitlines()[0])
+    assert [finding.code for finding in read_study(folder).findings] == ["no_markers"]
+
+
 def test_reads_take_the_place_of_images(folder: Path) -> None:
     """Lesions that a reader read need neither point, mask nor CT."""
     replace(folder, "visits", "dicom/P02/inclusion/ct", "")
@@ -735,6 +797,16 @@ def test_reads_take_the_place_of_images(folder: Path) -> None:
         Call.NOT_EVALUABLE,
         "reappeared",
     )
+
+
+def test_lesions_that_were_read_need_no_columns_of_a_place(folder: Path) -> None:
+    """Names and sites are a table; one lesion that nobody read asks for the columns again."""
+    (folder / "lesions.csv").write_text("patient_id,lesion_id,site\nP01,L1,T12\nP01,L2,rib\n")
+    reads = "patient_id,lesion_id,visit,longest_diameter_mm\nP01,L1,inclusion,12\n"
+    (folder / "reads.csv").write_text(f"{reads}P01,L2,inclusion,9\n")
+    assert [row.position_mm for row in read_study(folder).lesions] == [None, None]
+    (folder / "reads.csv").write_text(reads)
+    assert ("lesions.csv", 1, "x_mm") in places(faults_of(folder))
 
 
 def test_two_readers_need_a_primary_one(folder: Path) -> None:

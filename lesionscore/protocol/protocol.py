@@ -211,7 +211,9 @@ def _parse(content: bytes, name: str) -> dict[str, Any]:
             f"{name}, line {row}: not UTF-8 (byte 0x{content[exc.start]:02x}); save it as UTF-8"
         ) from exc
     except tomllib.TOMLDecodeError as exc:
-        raise ProtocolError(f"{name}: not TOML: {exc}") from exc
+        line = re.search(r"at (line \d+)", str(exc))
+        place = f", {line[1]}" if line else ""
+        raise ProtocolError(f"{name}{place}: not TOML: {exc}") from exc
 
 
 def _assemble(tables: dict[str, Any], faults: dict[str, str]) -> Protocol | None:
@@ -249,8 +251,19 @@ def _assemble(tables: dict[str, Any], faults: dict[str, str]) -> Protocol | None
         )
     except ProtocolError as exc:
         key, _, accepted = str(exc).partition(": ")
-        faults[key] = accepted
+        found = _found(tables, key)
+        faults[key] = accepted if found is None else f"found {found}; {accepted}"
         return None
+
+
+def _found(tables: dict[str, Any], key: str) -> str | None:
+    """Say the value at a dotted key as the file writes it, None where a section stands there."""
+    value: Any = tables
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return (
+        None if value is None or isinstance(value, dict) else json.dumps(value, ensure_ascii=False)
+    )
 
 
 def _entries(

@@ -19,6 +19,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 SERIAL_DATE = re.compile(r"\d{5}(\.\d+)?", re.ASCII)
 IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # on Windows no file
 YEARS = range(1990, 2101)
 LISTED = 12  # names that a message lists
 EXCEL_EPOCH = date(1899, 12, 30)
@@ -76,6 +77,9 @@ class Cells:
                 "letter, digit or '_' and does not end with '.' (it names files)",
             )
             return None
+        if DEVICE.fullmatch(text):
+            self.fault(column, quoted(text), "a name that is no device on Windows (it names files)")
+            return None
         return text
 
     def choice(self, column: str, accepted: Sequence[str], *, needed: bool = True) -> str | None:
@@ -105,7 +109,8 @@ class Cells:
             accepted = f"{what} with a decimal point: {text.replace(',', '.')}"
             self.fault(column, f"{quoted(text)}, a decimal comma", accepted)
         else:
-            self.fault(column, quoted(text), f"{what}, such as 12.5; leave it empty if not known")
+            accepted = f"{what}, such as 12.5; leave it empty if not known"
+            self.fault(column, quoted(self.raw(column)), accepted)
         return None
 
     def whole(self, column: str, *, low: int, high: int, what: str) -> int | None:

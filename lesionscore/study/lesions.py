@@ -50,7 +50,7 @@ def parse_lesions(
     findings : tuple of Finding
         Labels that had to be changed.
     """
-    _check_columns(table, faults)
+    _check_columns(table, with_reads, faults)
     rows: list[LesionRow] = []
     seen: dict[tuple[str, str], int] = {}
     spelt: dict[str, dict[str, str]] = {}
@@ -71,17 +71,27 @@ def parse_lesions(
     return _with_labels(rows)
 
 
-def _check_columns(table: RawTable, faults: FaultList) -> None:
-    """Refuse columns of points or masks left out in part, or both left out."""
+def _check_columns(
+    table: RawTable, with_reads: frozenset[tuple[str, str]], faults: FaultList
+) -> None:
+    """Refuse columns of points or masks left out in part, or both where a lesion needs a place."""
     if not table.was_read:
         return
     points = set(POINT_COLUMNS) & set(table.columns)
     masks = set(MASK_COLUMNS) & set(table.columns)
+    need_none = bool(table.rows) and lesions_named(table) <= with_reads
     for some, group in ((points, POINT_COLUMNS), (masks, MASK_COLUMNS)):
         for column in group:
-            if column not in table.columns and (some or not (points or masks)):
+            if column not in table.columns and (some or not (points or masks or need_none)):
                 accepted = f"columns {', '.join(LESION_COLUMNS)}"
                 faults.add(table.file, 1, column, "no such column", accepted)
+
+
+def lesions_named(table: RawTable) -> frozenset[tuple[str, str]]:
+    """Patient and lesion of every row of a table, right or wrong."""
+    return frozenset(
+        (row.cells.get("patient_id", ""), row.cells.get("lesion_id", "")) for row in table.rows
+    )
 
 
 def _lesion(cells: Cells, folder: Path, *, is_read: bool) -> LesionRow | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from lesionscore.errors import Finding
 from lesionscore.study.cells import Cells
 from lesionscore.study.faults import FaultList, quoted
 from lesionscore.study.records import PatientRow
@@ -77,3 +78,38 @@ def check_off_protocol(
         if row.inclusion_date is None and start is not None and end is not None and end < start:
             found = f"{end}, before the inclusion visit ({start})"
             faults.add(file, row.row, "off_protocol_date", found, "a date not before inclusion")
+
+
+def check_known(
+    rows: tuple[PatientRow, ...], visited: tuple[str, ...], file: str, faults: FaultList
+) -> tuple[Finding, ...]:
+    """Refuse a patient who is spelt otherwise in ``visits.csv``; name those without a visit.
+
+    Parameters
+    ----------
+    rows : tuple of PatientRow
+        The patients.
+    visited : tuple of str
+        Patients of ``visits.csv``.
+    file : str
+        Name of the table of the patients.
+    faults : FaultList
+        Filled with what is wrong.
+
+    Returns
+    -------
+    tuple of Finding
+        One for each patient who has no row in ``visits.csv``.
+    """
+    spelt = {name.casefold(): name for name in visited}
+    findings = []
+    for row in rows:
+        if row.patient_id in visited:
+            continue
+        if (other := spelt.get(row.patient_id.casefold())) is not None:
+            found = f"{quoted(row.patient_id)} beside {quoted(other)} in visits.csv"
+            faults.add(file, row.row, "patient_id", found, "one spelling of a name")
+            continue
+        message = f"patient {row.patient_id} has no row in visits.csv: no visit is expected"
+        findings.append(Finding(code="patient_without_visits", message=message))
+    return tuple(findings)

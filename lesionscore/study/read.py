@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import date
 from pathlib import Path
 
@@ -14,10 +15,16 @@ from lesionscore.study.lesions import (
     LESION_COLUMNS,
     MASK_COLUMNS,
     POINT_COLUMNS,
+    lesions_named,
     parse_lesions,
 )
 from lesionscore.study.markers import MARKER_COLUMNS, check_markers, parse_markers
-from lesionscore.study.patients import PATIENT_COLUMNS, check_off_protocol, parse_patients
+from lesionscore.study.patients import (
+    PATIENT_COLUMNS,
+    check_known,
+    check_off_protocol,
+    parse_patients,
+)
 from lesionscore.study.reads import READ_COLUMNS, READ_OPTIONAL, parse_reads
 from lesionscore.study.records import MarkerRow, PatientRow, Study, VisitRow
 from lesionscore.study.table import RawTable, read_table
@@ -130,7 +137,15 @@ def _protocol(folder: Path, faults: FaultList) -> Protocol:
             row = place.partition(", line ")[2]
             number = int(row) if row.isdigit() else None
             found, _, accepted = what.partition("; ")
-            faults.add(overrides.name, number, key, found, accepted or "see docs/protocol.md")
+            # the table's fault says "found" and "accepted" by itself
+            accepted = re.sub(r"accepted(:| is) ", "", accepted, count=1)
+            faults.add(
+                overrides.name,
+                number,
+                key,
+                found.removeprefix("found "),
+                accepted or "see docs/protocol.md",
+            )
         return load_protocol()
 
 
@@ -146,13 +161,13 @@ def _check(
     folder: Path, protocol: Protocol, tables: dict[str, RawTable], faults: FaultList
 ) -> Study:
     """Check every table, then the tables against one another."""
-    reads_of = _pairs(tables["reads"])
+    reads_of = lesions_named(tables["reads"])
     scans = known_scans(tables["visits"])
     visits = parse_visits(tables["visits"], folder, protocol, faults)
     lesions, findings = parse_lesions(tables["lesions"], folder, scans, reads_of, faults)
     markers = parse_markers(tables["markers"], protocol, faults)
     patients = parse_patients(tables["patients"], faults)
-    reads = parse_reads(tables["reads"], protocol, _pairs(tables["lesions"]), faults)
+    reads = parse_reads(tables["reads"], protocol, lesions_named(tables["lesions"]), faults)
     starts = _starts(visits, patients)
     check_dates(visits, starts, tables["visits"].file, faults)
     check_off_protocol(patients, starts, tables["patients"].file, faults)
@@ -160,15 +175,16 @@ def _check(
     named = tuple(sorted({*scans.patients, *known} - {""}))
     check_markers(markers, starts, named, tables["markers"].file, faults)
     findings += visit_findings(visits, starts, protocol)
-    if not tables["markers"].was_read:
+    if not tables["markers"].rows:
         findings += (
             Finding(
                 code="no_markers",
-                message="no markers.csv: bone markers and their ratios are not reported",
+                message="no row in markers.csv: bone markers and their ratios are not reported",
                 severity=Severity.INFO,
             ),
         )
     findings += _without_day(patients)
+    findings += check_known(patients, scans.patients, tables["patients"].file, faults)
     return Study(
         folder=folder,
         protocol=protocol,
@@ -180,13 +196,6 @@ def _check(
         hashes=_hashes(folder, tables),
         findings=findings + _without_lesions(visits, tables["lesions"]),
         scan_faults=tuple(f for f in faults.ordered() if f.kind is FaultKind.SCAN),
-    )
-
-
-def _pairs(table: RawTable) -> frozenset[tuple[str, str]]:
-    """Patient and lesion of every row, right or wrong."""
-    return frozenset(
-        (row.cells.get("patient_id", ""), row.cells.get("lesion_id", "")) for row in table.rows
     )
 
 

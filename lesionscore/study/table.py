@@ -6,6 +6,7 @@ import csv
 import difflib
 import hashlib
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,9 @@ def _parse(
             number, before = before + 1, reader.line_num
             if not columns:
                 if not any(cell.strip() for cell in cells):
+                    continue
+                if re.fullmatch(r"sep=.?", "".join(cells).strip().casefold()):
+                    faults.add(name, number, "", "Excel's line of the separator", "no such line")
                     continue
                 columns = _header(name, number, cells, required, optional, faults)
                 if not columns:

@@ -39,7 +39,7 @@ def known_scans(table: RawTable) -> KnownScans:
     with_ct = frozenset(
         row.cells.get("patient_id", "")
         for row in table.rows
-        if row.cells.get("visit") == INCLUSION and row.cells.get("ct")
+        if row.cells.get("visit", "").casefold() == INCLUSION and row.cells.get("ct")
     )
     return KnownScans(
         patients=tuple(ids),
