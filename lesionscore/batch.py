@@ -152,6 +152,9 @@ def _plan_patient(study: Study, patient_id: str) -> PatientCase:
                 ct=row.ct,
                 pet=row.pet,
                 pet_unit=row.pet_unit,
+                ct_series=row.ct_series,
+                pet_series=row.pet_series,
+                row=row.row,
             )
         )
     lesions = tuple(

@@ -12,8 +12,10 @@ import typer
 from lesionscore.cli.exits import finish, refusals
 from lesionscore.cli.show import progress_bar, say, show_table
 from lesionscore.evaluation import Evaluation, evaluate_markers_file, evaluate_study, render_reports
+from lesionscore.pipeline.series import unknown_series
 from lesionscore.protocol import load_protocol
 from lesionscore.study import Study, read_study
+from lesionscore.study.faults import StudyTablesError
 
 OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Output folder.")]
 PatientId = Annotated[str | None, typer.Option("--patient", help="Only this patient.")]
@@ -25,6 +27,9 @@ def check(
     """Validate the tables and paths of a study without reading pixels."""
     with refusals():
         read = read_study(study)
+        faults = unknown_series(read)
+        if faults:
+            raise StudyTablesError(str(study), faults)
     for finding in read.findings:
         say(f"{finding.code}: {finding.message}")
     say(

@@ -27,6 +27,10 @@ NIFTI_ENDINGS = (".nii", ".nii.gz")
 OTHER_IMAGES = (".nrrd", ".mha", ".mhd", ".hdr")
 
 
+class UnknownSeriesError(SeriesError):
+    """The series that was asked for is not there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CtScan:
     """A CT as measured: the volume, how it was made, what was doubtful, what was passed over."""
@@ -187,18 +191,25 @@ def select(
 ) -> tuple[FoundSeries, str]:
     """Give the series that was asked for, or the best by the rules."""
     if series is not None:
-        uid, _, number = series.partition("#")
-        there = len(found)
-        found = [one for one in found if one.summary.series_uid == uid]
-        if number:
-            found = [one for one in found if str(one.summary.stack) == number]
-        if not found:
-            raise SeriesError(f"{path}: no series {series}; {there} others are there")
+        asked = [one for one in found if is_named(one.summary, series)]
+        if not asked:
+            own = sorted({one.summary.series_uid for one in found if one.kind is kind} - {""})
+            there = ", ".join(own) or "none"
+            raise UnknownSeriesError(
+                f"{path.name}: no series {series}; {kind.upper()} there: {there}"
+            )
+        found = asked
     try:
         chosen, why = pick(found, kind)
     except DicomError as exc:
         raise type(exc)(f"{path}: {exc}") from exc
     return chosen, why if series is None else "named in the table"
+
+
+def is_named(summary: SeriesSummary, series: str) -> bool:
+    """Tell whether a series is the one that is asked for: its UID, with ``#2`` for one stack."""
+    uid, _, stack = series.partition("#")
+    return summary.series_uid == uid and stack in ("", str(summary.stack))
 
 
 def scan_info(chosen: FoundSeries, why: str, suv: SuvResult | None = None) -> ScanInfo:

@@ -11,7 +11,7 @@ from pathlib import Path
 from lesionscore.dicom.comparability import compare_scans
 from lesionscore.dicom.find import SeriesSummary
 from lesionscore.dicom.header import ScanInfo
-from lesionscore.dicom.series import CtScan, PetScan, read_ct, read_pet
+from lesionscore.dicom.series import CtScan, PetScan, UnknownSeriesError, read_ct, read_pet
 from lesionscore.errors import Finding, LesionscoreError
 from lesionscore.lesions.records import ReadingStatus
 from lesionscore.results import ScanRecord
@@ -26,7 +26,10 @@ UPTAKE_UNKNOWN = "uptake_unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitPlan:
-    """One visit of one patient as the study tables have it; paths are whole, None = not done."""
+    """One visit of one patient as the study tables have it; paths are whole, None = not done.
+
+    ``ct_series`` and ``pet_series`` name the series where the table does; ``row`` is its line.
+    """
 
     visit: str
     date: date | None
@@ -34,6 +37,9 @@ class VisitPlan:
     ct: Path | None
     pet: Path | None
     pet_unit: str | None = None
+    ct_series: str | None = None
+    pet_series: str | None = None
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,9 +79,9 @@ def read_visit_ct(patient_id: str, plan: VisitPlan, inclusion: ScanInfo | None) 
     if plan.ct is None or empty.reasons:
         return VisitCt(record=empty, scan=None)
     try:
-        scan = read_ct(plan.ct)
+        scan = read_ct(plan.ct, series=plan.ct_series)
     except LesionscoreError as exc:
-        return VisitCt(record=_refused(empty, exc), scan=None)
+        return VisitCt(record=_refused(empty, exc, plan.row), scan=None)
     record = _described(empty, scan.info, scan.volume.grid, scan.findings, inclusion)
     record = dataclasses.replace(record, passed_over=_passed_over(scan.passed_over))
     return VisitCt(record=record, scan=scan)
@@ -112,9 +118,9 @@ def read_visit_pet(
     if plan.pet is None or empty.reasons:
         return VisitPet(record=empty, scan=None)
     try:
-        scan = read_pet(plan.pet, pet_unit=plan.pet_unit, tracer=tracer)
+        scan = read_pet(plan.pet, pet_unit=plan.pet_unit, tracer=tracer, series=plan.pet_series)
     except LesionscoreError as exc:
-        return VisitPet(record=_refused(empty, exc), scan=None)
+        return VisitPet(record=_refused(empty, exc, plan.row), scan=None)
     record = _described(empty, scan.info, scan.volume.grid, scan.findings, inclusion)
     uptake_min = scan.suv.uptake_min
     return VisitPet(
@@ -172,13 +178,19 @@ def _empty_record(patient_id: str, plan: VisitPlan, modality: str, path: Path | 
     return record
 
 
-def _refused(record: ScanRecord, error: LesionscoreError) -> ScanRecord:
-    """Record of a scan that was refused, with the refusal's own words."""
+def _refused(record: ScanRecord, error: LesionscoreError, row: int | None) -> ScanRecord:
+    """Record of a scan that was refused, with the refusal's own words.
+
+    Where the table names a series that is not there, the table's place comes first.
+    """
+    where = ""
+    if isinstance(error, UnknownSeriesError) and row is not None:
+        where = f"visits.csv, row {row}, column {record.modality.lower()}_series: "
     return dataclasses.replace(
         record,
         status=ReadingStatus.NOT_EVALUABLE,
         reasons=(_code(record.modality, REFUSED),),
-        failure=str(error),
+        failure=f"{where}{error}",
     )
 
 

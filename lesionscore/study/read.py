@@ -30,6 +30,7 @@ from lesionscore.study.records import MarkerRow, PatientRow, Study, VisitRow
 from lesionscore.study.table import RawTable, read_table
 from lesionscore.study.visits import (
     VISIT_COLUMNS,
+    VISIT_OPTIONAL,
     check_dates,
     known_scans,
     parse_visits,
@@ -75,7 +76,7 @@ def read_study(folder: Path, *, keep_scan_faults: bool = False) -> Study:
     faults = FaultList()
     protocol = _protocol(folder, faults)
     tables = {
-        "visits": read_table(folder / "visits.csv", VISIT_COLUMNS, ("pet_unit",), faults),
+        "visits": read_table(folder / "visits.csv", VISIT_COLUMNS, VISIT_OPTIONAL, faults),
         "lesions": read_table(folder / "lesions.csv", LESION_REQUIRED, (), faults),
         "markers": read_table(folder / "markers.csv", MARKER_COLUMNS, (), faults),
         "patients": read_table(folder / "patients.csv", PATIENT_COLUMNS, (), faults),

@@ -37,6 +37,8 @@ class VisitRow:
     """One visit of one patient; a scan that was not done is None.
 
     ``ct_exists`` and ``pet_exists`` tell a path that leads nowhere, where such are kept.
+    ``ct_series`` and ``pet_series`` name the series in the folder that is meant, where the table
+    says so; else it is chosen by rules.
     """
 
     patient_id: str
@@ -48,6 +50,8 @@ class VisitRow:
     row: int
     ct_exists: bool = True
     pet_exists: bool = True
+    ct_series: str | None = None
+    pet_series: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

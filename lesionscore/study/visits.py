@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,11 +12,14 @@ from lesionscore.errors import Finding
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.protocol.visits import INCLUSION
 from lesionscore.study.cells import Cells, check_spelling
-from lesionscore.study.faults import FaultList
+from lesionscore.study.faults import FaultList, quoted
 from lesionscore.study.records import VisitRow
 from lesionscore.study.table import RawTable
 
 VISIT_COLUMNS = ("patient_id", "visit", "date", "ct", "pet")
+VISIT_OPTIONAL = ("pet_unit", "ct_series", "pet_series")
+SERIES = re.compile(r"[0-9]+(\.[0-9]+)*(#[1-9][0-9]{0,3})?", re.ASCII)
+LONGEST_SERIES = 64 + len("#9999")
 PET_UNITS = ("suvbw",)
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 
@@ -94,6 +98,7 @@ def _visit(cells: Cells, folder: Path, protocol: Protocol) -> VisitRow | None:
     patient_id = cells.identifier("patient_id")
     visit = cells.choice("visit", protocol.visit_ids)
     day = cells.date("date")
+    ct_series, pet_series = _series(cells, "ct"), _series(cells, "pet")
     table_faults = len(cells.faults.faults) - before
     ct, ct_exists = cells.path("ct", folder, "a folder with DICOM or a NIfTI file")
     pet, pet_exists = cells.path("pet", folder, "a folder with DICOM or a NIfTI file")
@@ -118,7 +123,29 @@ def _visit(cells: Cells, folder: Path, protocol: Protocol) -> VisitRow | None:
         row=cells.row.number,
         ct_exists=ct_exists or ct is None,
         pet_exists=pet_exists or pet is None,
+        ct_series=ct_series,
+        pet_series=pet_series,
     )
+
+
+def _series(cells: Cells, scan: str) -> str | None:
+    """Read which series of a folder is meant; None where the table leaves the choice."""
+    column = f"{scan}_series"
+    text = cells.raw(column)
+    if not text:
+        return None
+    if not SERIES.fullmatch(text) or len(text) > LONGEST_SERIES:
+        accepted = "a Series Instance UID, with #2 behind it for its second stack; or empty"
+        cells.fault(column, quoted(text), accepted)
+        return None
+    place = cells.raw(scan)
+    if not place or place.lower().endswith(NIFTI_ENDINGS):
+        found = "a NIfTI file" if place else "an empty cell"
+        cells.fault(
+            column, f"{quoted(text)} beside {found} in {scan}", "a folder of DICOM there, or empty"
+        )
+        return None
+    return text
 
 
 def _check_order(rows: list[VisitRow], file: str, faults: FaultList) -> None:
@@ -182,7 +209,7 @@ def visit_findings(
         In the order of the rows.
     """
     findings: list[Finding] = []
-    used: dict[Path, VisitRow] = {}
+    used: dict[tuple[Path, str | None], VisitRow] = {}
     for row in rows:
         start = starts.get(row.patient_id)
         window = protocol.window(row.visit)
@@ -194,8 +221,8 @@ def visit_findings(
                     f"lies outside the window of days {window.first_day} to {window.last_day}",
                 )
             )
-        for path in {row.ct, row.pet} - {None}:
-            other = used.setdefault(path, row) if path is not None else row
+        for path, series in {(row.ct, row.ct_series), (row.pet, row.pet_series)}:
+            other = row if path is None else used.setdefault((path, series), row)
             if other is not row:
                 findings.append(
                     Finding(
