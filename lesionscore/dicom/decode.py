@@ -41,8 +41,6 @@ LOSSY = {
     "1.2.840.10008.1.2.4.81": "JPEG-LS Near-Lossless",
 }
 PANIC = "PanicException"
-MOST_EXPANSION = 1_000
-"""A frame that grows more than this in decoding is refused: no scan compresses so well."""
 
 
 def is_native(transfer_syntax: str) -> bool:
@@ -123,11 +121,6 @@ def decode_frames(
     if syntax not in LOSSLESS and syntax not in EITHER:
         raise SeriesError(f"{one.label}: {compression_fault(one)}")
     data = pixel_bytes(one)
-    if form.frame_bytes > MOST_EXPANSION * max(len(data), 1):
-        raise SeriesError(
-            f"{one.label}: {len(data)} bytes of compressed pixels cannot be "
-            f"{form.rows} x {form.columns} pixels"
-        )
     check_reversible(one)
     options = {
         "transfer_syntax_uid": UID(syntax),

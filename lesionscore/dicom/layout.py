@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lesionscore.dicom import tags
-from lesionscore.dicom.parse import DEFLATED_LITTLE, inflate
+from lesionscore.dicom.parse import DEFLATED_LITTLE, MOST_EXPANSION, inflate
 from lesionscore.dicom.slices import Slice
 from lesionscore.errors import SeriesError
 
@@ -110,6 +110,9 @@ def pixel_bytes(one: Slice) -> bytes:
     assert place is not None
     data = one.source.read()
     if one.file.transfer_syntax == DEFLATED_LITTLE:
-        data = inflate(data, one.file.start)
+        count = place.offset + (place.length or 0)
+        if count > MOST_EXPANSION * len(data):
+            raise SeriesError(f"{one.label}: {len(data)} bytes cannot hold {count} deflated ones")
+        data = inflate(data, one.file.start, count)
     stop = len(data) if place.length is None else place.offset + place.length
     return data[place.offset : stop]

@@ -1,9 +1,12 @@
 """A small reader of DICOM data sets: the wanted elements, and where the pixels begin.
 
-It is here, beside pydicom (which decodes compressed pixels), for three reasons: a pile of
-10,000 headers is read in seconds, a damaged or hostile file can neither recurse, loop nor ask
-for memory beyond its own size, and the file's offset of the pixel data is needed to read pixels
-straight into a volume. Nothing here knows what an element means.
+It is here, beside pydicom (which decodes compressed pixels), for what was measured of a thin layer
+over ``pydicom.dcmread``: that is fast enough (6.0 s for 10,000 headers, 1.4 s here), but of
+damaged and hostile files it raises seven kinds of errors of its own, recurses without end, takes
+91 s and 91 times its size for a file of empty sequence items, inflates a bomb to 2200 times its
+size, and loses private creators when told which elements to read (``docs/dicom.md``). Here a file
+can neither recurse, loop nor ask for memory beyond its own size, and the offset of the pixel data
+is kept, so that pixels are read straight into a volume. Nothing here knows what an element means.
 """
 
 from __future__ import annotations
@@ -30,7 +33,10 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
 UNDEFINED = 0xFFFF_FFFF
 DEEPEST_NESTING = 16
 LARGEST_VALUE = 16_000_000  # bytes; a contour of a million points, more than any header has
-DEFLATE_LIMIT = 8_000_000  # bytes that a deflated file may always grow to
+DEFLATE_LIMIT = 8_000_000  # bytes that a deflated header may always grow to
+MOST_EXPANSION = 1_000
+"""Pixels that grow more than this when unpacked are refused: no scan packs so well."""
+FIRST_INFLATED = 65_536
 PREAMBLE = 128
 SMALLEST_ELEMENT = 8
 
@@ -273,9 +279,16 @@ def parse(data: bytes, *, complete: bool) -> ParsedFile:
     if syntax == DEFLATED_LITTLE:
         if not complete:
             raise NeedMoreError
-        data, at = inflate(data, at), 0
+        return _parse_deflated(data, at, notes)
+    return _parse_plain(data, at, begin, syntax, notes, complete=complete)
+
+
+def _parse_plain(
+    data: bytes, at: int, start: int, syntax: str, notes: tuple[str, ...], *, complete: bool
+) -> ParsedFile:
+    """Read a data set that is not packed."""
     implicit, big = _encoding(data, at, syntax)
-    walk = _Walk(data, implicit=implicit, big=big, complete=complete or syntax == DEFLATED_LITTLE)
+    walk = _Walk(data, implicit=implicit, big=big, complete=complete)
     item = Item()
     try:
         walk.elements(at, None, 0, True, item)
@@ -288,28 +301,47 @@ def parse(data: bytes, *, complete: bool) -> ParsedFile:
         transfer_syntax=syntax or (IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE),
         is_big_endian=big,
         pixels=walk.pixels,
-        start=begin,
+        start=start,
         notes=notes,
     )
 
 
-def inflate(data: bytes, at: int) -> bytes:
-    """Inflate a deflated data set, but never to more than ten times the file's size.
+def _parse_deflated(data: bytes, at: int, notes: tuple[str, ...]) -> ParsedFile:
+    """Read a deflated data set, inflating no more than its header."""
+    most = max(DEFLATE_LIMIT, 10 * len(data))
+    count = FIRST_INFLATED
+    while True:
+        inflated = inflate(data, at, count)
+        complete = len(inflated) < count
+        try:
+            return _parse_plain(inflated, 0, at, DEFLATED_LITTLE, notes, complete=complete)
+        except NeedMoreError:
+            if count >= most:
+                raise DicomError(f"the deflated header grows beyond {most} bytes") from None
+        count = min(4 * count, most)
+
+
+def inflate(data: bytes, at: int, count: int) -> bytes:
+    """Inflate the first bytes of a deflated data set.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    at : int
+        Where the data set begins.
+    count : int
+        Bytes to inflate; fewer are given if the data set ends before.
 
     Raises
     ------
     DicomError
-        If the data are damaged or grow without end.
+        If the data are damaged.
     """
-    limit = max(DEFLATE_LIMIT, 10 * len(data))
-    worker = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        inflated = worker.decompress(data[at:], limit)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[at:], count)
     except zlib.error as exc:
         raise DicomError(f"the deflated data set is damaged ({exc})") from exc
-    if worker.unconsumed_tail:
-        raise DicomError(f"the deflated data set grows beyond {limit} bytes")
-    return inflated
 
 
 def _file_meta(data: bytes, at: int) -> tuple[str, int, tuple[str, ...]]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from lesionscore.dicom import tags
 from lesionscore.dicom.decode import decode_frames, is_native
 from lesionscore.dicom.layout import PixelLayout, layout, pixel_bytes
-from lesionscore.dicom.parse import DEFLATED_LITTLE
+from lesionscore.dicom.parse import DEFLATED_LITTLE, MOST_EXPANSION
 from lesionscore.dicom.slices import Slice
 from lesionscore.errors import SeriesError
 
@@ -18,16 +18,23 @@ Pixels = npt.NDArray[np.generic]
 
 
 def check_room(one: Slice, form: PixelLayout) -> None:
-    """Refuse a native frame that the file does not hold, before any memory is taken for it."""
+    """Refuse a frame that the file cannot hold, before any memory is taken for it."""
     place = one.file.pixels
     assert place is not None
+    have = one.source.size()
     if not is_native(one.file.transfer_syntax):
+        frames = one.header.integer(tags.NUMBER_OF_FRAMES) or 1
+        if frames * form.frame_bytes > MOST_EXPANSION * have:
+            raise SeriesError(
+                f"{one.label}: {have} bytes of compressed pixels cannot be {frames} x {form.rows} "
+                f"x {form.columns} pixels"
+            )
         return
     end = place.offset + (one.frame + 1) * form.frame_bytes
-    have = one.source.size()
     length = place.length
     if one.file.transfer_syntax == DEFLATED_LITTLE:
-        have = end if length is not None and length >= end - place.offset else 0
+        stated = length is not None and length >= end - place.offset
+        have = end if stated and end <= MOST_EXPANSION * have else 0
     if have < end or (length is not None and length < end - place.offset):
         raise SeriesError(
             f"{one.label}: the file is cut short: {form.rows} x {form.columns} pixels of "

@@ -291,9 +291,14 @@ def test_numbers_at_the_edge_of_arithmetic(
             assert respond(target, folder) in ("SeriesError", "SuvError", "read")
 
 
-def test_a_gigapixel_that_the_file_does_not_hold_takes_no_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "syntax", [TransferSyntax.EXPLICIT_LITTLE, TransferSyntax.DEFLATED, TransferSyntax.JPEG_LS]
+)
+def test_a_gigapixel_that_the_file_does_not_hold_takes_no_memory(
+    syntax: TransferSyntax, tmp_path: Path
+) -> None:
     """Rows and columns are held against the file's size before an array is made."""
-    write_ct_series(tmp_path / "ct", ct_image(3))
+    write_ct_series(tmp_path / "ct", ct_image(3), CtHeader(transfer_syntax=syntax))
     for path in (tmp_path / "ct").iterdir():
         ds = pydicom.dcmread(path)
         ds.Rows = ds.Columns = 60_000

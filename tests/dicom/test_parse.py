@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -184,8 +185,24 @@ def test_a_deflate_bomb_is_not_inflated() -> None:
     """A data set that grows a thousandfold is refused before it does."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     body = squeeze.compress(MODALITY + bytes(64_000_000)) + squeeze.flush()
-    with pytest.raises(DicomError, match="grows beyond 8000000 bytes"):
+    with pytest.raises(DicomError, match="header grows beyond 8000000 bytes"):
         parse(a_file(body, str(DeflatedExplicitVRLittleEndian)), complete=True)
+
+
+def test_of_a_deflated_file_the_header_alone_is_inflated() -> None:
+    """Empty pixels pack a thousandfold, as in a mask of whole-body size."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    pixels = element(0x7FE0, 0x0010, b"OW", bytes(16_000_000))
+    body = squeeze.compress(MODALITY + pixels) + squeeze.flush()
+    tracemalloc.start()
+    try:
+        file = parse(a_file(body, str(DeflatedExplicitVRLittleEndian)), complete=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert file.pixels is not None
+    assert file.pixels.length == 16_000_000
+    assert peak < 1_000_000
 
 
 def test_more_items_than_the_file_can_mean_are_refused() -> None:
