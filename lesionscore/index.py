@@ -45,6 +45,7 @@ def write_visits(
     index = index_visits(dicom_dir, protocol.visits)
     if not index.rows:
         raise OutputError(f"{dicom_dir}: no CT or PET that can be measured, so no visits.csv")
+    _check_names(index)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -69,6 +70,27 @@ def write_visits(
     except OSError as exc:
         raise OutputError(f"{path}: cannot be written ({exc.strerror})") from exc
     return index
+
+
+def _check_names(index: VisitIndex) -> None:
+    """Refuse paths that no UTF-8 table can hold.
+
+    Raises
+    ------
+    OutputError
+        If a folder's name is not Unicode.
+    """
+    for row in index.rows:
+        for path in (row.ct, row.pet):
+            if path is None:
+                continue
+            try:
+                str(path).encode()
+            except UnicodeEncodeError as exc:
+                raise OutputError(
+                    f"{str(path)!a}: the name is not UTF-8 and cannot stand in a table; rename the "
+                    "folder"
+                ) from exc
 
 
 def _relative(path: Path | None, study: Path) -> str:

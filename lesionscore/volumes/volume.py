@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
-from lesionscore.errors import DicomError
+from lesionscore.errors import DicomError, OutputError
 from lesionscore.quantities import PositionMm, Quantity
 from lesionscore.volumes.grid import Grid
 
@@ -136,5 +136,15 @@ def read_image(path: Path, quantity: Quantity) -> Volume:
 
 
 def write_image(volume: Volume, path: Path) -> None:
-    """Write a volume as NIfTI, with an uncompressed or gzip ending as the name says."""
-    sitk.WriteImage(volume.to_itk(), str(path), useCompression=path.suffix == ".gz")
+    """Write a volume as NIfTI, with an uncompressed or gzip ending as the name says.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or its ending names no image format.
+    """
+    try:
+        sitk.WriteImage(volume.to_itk(), str(path), useCompression=path.suffix == ".gz")
+    except RuntimeError as exc:
+        reason = str(exc).strip().splitlines()[-1]
+        raise OutputError(f"{path}: cannot be written ({reason})") from exc
