@@ -799,6 +799,15 @@ def test_reads_take_the_place_of_images(folder: Path) -> None:
     )
 
 
+def test_a_new_lesion_has_no_read_at_inclusion(folder: Path) -> None:
+    """Called new although it was read at inclusion: one of the two is wrong."""
+    (folder / "reads.csv").write_text(
+        "patient_id,lesion_id,visit,longest_diameter_mm,event\n"
+        "P01,L1,inclusion,12,\nP01,L1,month_3,12,new\n"
+    )
+    assert places(faults_of(folder)) == {("reads.csv", 3, "event")}
+
+
 def test_lesions_that_were_read_need_no_columns_of_a_place(folder: Path) -> None:
     """Names and sites are a table; one lesion that nobody read asks for the columns again."""
     (folder / "lesions.csv").write_text("patient_id,lesion_id,site\nP01,L1,T12\nP01,L2,rib\n")

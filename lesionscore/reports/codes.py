@@ -66,6 +66,7 @@ _LESION = {
     "not_measurable_at_inclusion": "At inclusion the lesion is smaller than the protocol's "
     "measurable size.",
     "not_read": "The reader has no reading of this visit.",
+    "not_there_yet": "The lesion is new: it was first seen at a later visit.",
     "not_stated": "No reason is stated.",
     "point_outside_scan": "The point lies outside the inclusion CT.",
     "presence_unknown": "Whether anything is left of the lesion is not known.",
@@ -116,6 +117,7 @@ _VISITS = {
     "after_last_visit": "The visit lies after the last visit that counts.",
     "after_off_protocol": "The visit lies after the patient left the protocol.",
     "out_of_window": "The visit lies outside the protocol's window for it.",
+    "visit_out_of_window": "The visit lies outside the protocol's window for it.",
 }
 
 _MARKERS = {

@@ -14,6 +14,10 @@ from lesionscore.protocol.protocol import Protocol
 from lesionscore.protocol.visits import INCLUSION
 from lesionscore.scoring.states import LimbState
 
+NEW_LESION = "new_lesion"
+"""Flag of a lesion that was first seen after inclusion: shown, and no part of the endpoint, which
+speaks of existing lesions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitTiming:

@@ -238,6 +238,7 @@ def _not_evaluable(visit: CtReading, reasons: tuple[str, ...]) -> LesionVerdict:
         sclerosis=limb,
         complete=limb,
         healed=LimbState.NOT_EVALUABLE,
+        healed_by_metric=tuple((metric, LimbState.NOT_EVALUABLE) for metric in SizeMetric),
         reasons=reasons,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -18,6 +18,7 @@ from lesionscore.protocol.protocol import Protocol
 from lesionscore.protocol.visits import INCLUSION
 from lesionscore.scoring.coupling import Coupling, TurnoverFold, coupling
 from lesionscore.scoring.course import (
+    NEW_LESION,
     LesionOutcome,
     VisitState,
     VisitTiming,
@@ -28,7 +29,6 @@ from lesionscore.scoring.healing import LesionVerdict, is_measurable
 from lesionscore.scoring.states import LimbState, met_if
 from lesionscore.scoring.uptake import UptakeChange, UptakeDirection
 
-NEW_LESION = "new_lesion"
 GROWING = "growing"
 
 
@@ -134,7 +134,8 @@ class PatientOutcome:
     patient_id : str
         Which patient.
     lesions, lesions_measurable, lesions_counted : int
-        All lesions; those measurable at inclusion; those that the protocol counts.
+        All lesions; those measurable at inclusion; those that the protocol counts, new ones
+        left out.
     off_protocol_day : int or None
         Day on which the patient left the protocol.
     visits : tuple of PatientVisit
@@ -208,9 +209,10 @@ def summarise_patient(
         if name in inclusion
         and is_measurable(inclusion[name].ct, protocol.measurable.minimum_diameter_mm)
     }
-    counted = lesion_ids
+    new = {row.lesion_id for row in rows if NEW_LESION in row.ct.flags}
+    counted = [name for name in lesion_ids if name not in new]
     if protocol.analysis.lesions is LesionsCounted.MEASURABLE:
-        counted = [name for name in lesion_ids if name in measurable]
+        counted = [name for name in counted if name in measurable]
     folds = {fold.visit: fold for fold in turnover if fold.patient_id == patient_id}
     timings = {
         visit: visit_timing(visit, _day(some), off_protocol_day, protocol)
@@ -230,6 +232,7 @@ def summarise_patient(
                 timings[visit],
                 folds.get(visit),
                 protocol,
+                new_lesions=_new_lesions(by_visit[visit].values()),
             )
             for visit in protocol.follow_up
         ),
@@ -307,8 +310,10 @@ def _patient_visit(
     timing: VisitTiming,
     fold: TurnoverFold | None,
     protocol: Protocol,
+    *,
+    new_lesions: int,
 ) -> PatientVisit:
-    """All lesions of a patient at one visit."""
+    """All lesions of a patient that count, at one visit, and how many new ones are seen."""
     verdicts = [row.verdict for row in rows]
     flags = [{*row.ct.flags, *row.verdict.flags} for row in rows]
     changes = [row.uptake for row in rows if row.uptake.status is ReadingStatus.EVALUABLE]
@@ -329,7 +334,7 @@ def _patient_visit(
         depends_on_size_metric=sum(v.verdict_depends_on_size_metric is True for v in verdicts),
         borderline=sum(verdict.borderline is True for verdict in verdicts),
         growing=sum(GROWING in some for some in flags),
-        new_lesions=sum(any(code.startswith(NEW_LESION) for code in some) for some in flags),
+        new_lesions=new_lesions,
         uptake_evaluable=len(changes),
         uptake_increased=directions[UptakeDirection.INCREASED],
         uptake_decreased=directions[UptakeDirection.DECREASED],
@@ -346,6 +351,12 @@ def _patient_visit(
         else Coupling.NOT_EVALUABLE,
         reasons=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
     )
+
+
+def _new_lesions(rows: Iterable[ScoredVisit]) -> int:
+    """Count the lesions that are flagged as new, or near one, at a visit."""
+    flags = ({*row.ct.flags, *row.verdict.flags} for row in rows)
+    return sum(any(code.startswith(NEW_LESION) for code in some) for some in flags)
 
 
 def _count(states: Sequence[LimbState]) -> LimbCount:

@@ -18,10 +18,11 @@ from lesionscore.lesions.records import (
 )
 from lesionscore.protocol.rules import MeasurableRule
 from lesionscore.protocol.visits import INCLUSION
+from lesionscore.scoring.course import NEW_LESION
 from lesionscore.study.records import Call, ReadRow
 
 EVENT_FLAGS = {
-    "new": "new_lesion",
+    "new": NEW_LESION,
     "split": "lesion_split",
     "merged": "lesion_merged",
     "reappeared": "lesion_reappeared",
@@ -56,35 +57,31 @@ def readings_from_reads(
     Returns
     -------
     tuple of VisitReadings
-        One for each visit; one that was not read is missing, with the reason ``not_read``.
+        One for each visit; one that was not read is missing, with the reason ``not_read``, or
+        ``not_there_yet`` before a new lesion was first seen.
     """
     by_visit = {row.visit: row for row in reads if row.lesion_id == lesion_id}
     reference = by_visit.get(INCLUSION)
-    return tuple(
-        VisitReadings(
-            visit=visit,
-            ct=_ct_reading(by_visit.get(visit), reference, lesion_id, visit, rule),
-            pet=_pet_reading(by_visit.get(visit), lesion_id, visit),
-        )
-        for visit in visits
-    )
+    appears = next((v for v in visits if v in by_visit and by_visit[v].event == "new"), None)
+    before = () if appears is None else visits[: visits.index(appears)]
+    made = []
+    for visit in visits:
+        row = by_visit.get(visit)
+        if row is None:
+            ct = CtReading(
+                lesion_id=lesion_id,
+                visit=visit,
+                status=ReadingStatus.MISSING,
+                reasons=("not_there_yet" if visit in before else "not_read",),
+            )
+        else:
+            ct = _ct_reading(row, reference, rule)
+        made.append(VisitReadings(visit=visit, ct=ct, pet=_pet_reading(row, lesion_id, visit)))
+    return tuple(made)
 
 
-def _ct_reading(
-    row: ReadRow | None,
-    reference: ReadRow | None,
-    lesion_id: str,
-    visit: str,
-    rule: MeasurableRule,
-) -> CtReading:
+def _ct_reading(row: ReadRow, reference: ReadRow | None, rule: MeasurableRule) -> CtReading:
     """Make the reading of the CT part of one read."""
-    if row is None:
-        return CtReading(
-            lesion_id=lesion_id,
-            visit=visit,
-            status=ReadingStatus.MISSING,
-            reasons=("not_read",),
-        )
     flags = ["reader_read"]
     if row.event:
         flags.append(EVENT_FLAGS[row.event])
@@ -93,15 +90,15 @@ def _ct_reading(
     presence = _presence(row)
     if presence is None and row.sclerosis in (None, Call.NOT_EVALUABLE):
         return CtReading(
-            lesion_id=lesion_id,
-            visit=visit,
+            lesion_id=row.lesion_id,
+            visit=row.visit,
             status=ReadingStatus.NOT_EVALUABLE,
             reasons=("reader_not_evaluable",),
             flags=tuple(flags),
         )
     return CtReading(
-        lesion_id=lesion_id,
-        visit=visit,
+        lesion_id=row.lesion_id,
+        visit=row.visit,
         status=ReadingStatus.EVALUABLE,
         flags=tuple(flags),
         presence=presence,

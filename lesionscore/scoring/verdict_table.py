@@ -15,7 +15,7 @@ from lesionscore.errors import ScoringError
 from lesionscore.protocol.analysis_rules import LesionsCounted, MissingVisit
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.protocol.visits import INCLUSION
-from lesionscore.scoring.course import VisitState, lesion_outcome, visit_timing
+from lesionscore.scoring.course import NEW_LESION, VisitState, lesion_outcome, visit_timing
 from lesionscore.scoring.states import LimbState
 
 LEFT_DAY = "off_protocol_day"
@@ -103,7 +103,8 @@ def lesion_states(
     Returns
     -------
     tuple of LesionStates
-        By patient and lesion: the order of the rows given does not matter.
+        By patient and lesion: the order of the rows given does not matter. New lesions are
+        left out: the endpoint speaks of existing ones.
 
     Raises
     ------
@@ -116,11 +117,8 @@ def lesion_states(
     keys = list(zip(*(texts(lesions[name]) for name in NEEDED[:3]), strict=True))
     _check_keys(keys, protocol)
     states = dict(zip(keys, _states(texts(lesions[verdict]), verdict), strict=True))
-    small = {
-        key[:2]
-        for key, flags in zip(keys, texts(lesions["flags"]), strict=True)
-        if NOT_MEASURABLE in [code.strip() for code in flags.split(";")]
-    }
+    flagged = texts(lesions["flags"])
+    small, new = _flagged(keys, flagged, NOT_MEASURABLE), _flagged(keys, flagged, NEW_LESION)
     seen = {
         key[:2]
         for key, status in zip(keys, texts(lesions["ct_status"]), strict=True)
@@ -128,7 +126,7 @@ def lesion_states(
     }
     days = _visit_days(keys, numbers(lesions["days_from_inclusion"]))
     found = []
-    for patient_id, lesion_id in sorted({key[:2] for key in keys}):
+    for patient_id, lesion_id in sorted({key[:2] for key in keys} - new):
         measurable = (patient_id, lesion_id) in seen - small
         if protocol.analysis.lesions is LesionsCounted.MEASURABLE and not measurable:
             continue
@@ -202,6 +200,17 @@ def visits_until_last(protocol: Protocol) -> tuple[str, ...]:
     """List the follow-up visits until the primary endpoint's last."""
     last = protocol.follow_up.index(protocol.analysis.primary_last_visit)
     return protocol.follow_up[: last + 1]
+
+
+def _flagged(
+    keys: Sequence[tuple[str, ...]], flags: Sequence[str], code: str
+) -> set[tuple[str, ...]]:
+    """Patient and lesion of every lesion that has a flag at any visit."""
+    return {
+        key[:2]
+        for key, cell in zip(keys, flags, strict=True)
+        if code in [one.strip() for one in cell.split(";")]
+    }
 
 
 def _states(cells: Sequence[str], column: str) -> list[LimbState]:

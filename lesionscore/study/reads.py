@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lesionscore.protocol.protocol import Protocol
+from lesionscore.protocol.visits import INCLUSION
 from lesionscore.study.cells import Cells
 from lesionscore.study.faults import FaultList, quoted
 from lesionscore.study.records import Call, ReadRow
@@ -67,9 +68,19 @@ def parse_reads(
         seen.setdefault(key, raw.number)
         if row is not None:
             rows.append(row)
+    _check_new(rows, table.file, faults)
     visits = protocol.visit_ids
     rows.sort(key=lambda row: (row.patient_id, row.lesion_id, visits.index(row.visit)))
     return tuple(rows)
+
+
+def _check_new(rows: list[ReadRow], file: str, faults: FaultList) -> None:
+    """Refuse a lesion that is called new and was there at inclusion."""
+    at_inclusion = {(row.patient_id, row.lesion_id) for row in rows if row.visit == INCLUSION}
+    for row in rows:
+        if row.event == "new" and (row.patient_id, row.lesion_id) in at_inclusion:
+            found = f"'new' for lesion {row.lesion_id}, which has a read at inclusion"
+            faults.add(file, row.row, "event", found, "another event, or an empty cell")
 
 
 def _read(cells: Cells, protocol: Protocol) -> ReadRow | None:

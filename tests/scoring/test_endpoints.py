@@ -224,6 +224,16 @@ def test_lesions_too_small_at_inclusion_are_a_choice() -> None:
     assert counts(rate(only.healing_of_lesions, UNTIL)) == (0, 1, 0)
 
 
+def test_a_new_lesion_stands_in_no_rate() -> None:
+    """The endpoint speaks of existing lesions, in the worst case too."""
+    old = lesion_rows("P1", "L1", "m--")
+    new = lesion_rows("P1", "N1", "---")
+    new[2] |= {"flags": "reader_read;new_lesion", "ct_status": "evaluable"}
+    for study in (summarise(old + new), summarise(old + new, left={"P1": 200})):
+        for one in (*study.healing_of_lesions, *study.sensitivity_of_lesions):
+            assert one.evaluable + one.not_evaluable == 1
+
+
 def test_those_who_left_are_not_healed_in_the_worst_case() -> None:
     """Only in the analysis of that name; what was seen before stands."""
     rows = [

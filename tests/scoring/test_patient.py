@@ -254,3 +254,16 @@ def test_coupling(formation: float | None, degradation: float | None, expected: 
         patient_id="P1", visit="month_3", formation_fold=formation, degradation_fold=degradation
     )
     assert coupling(fold, 30.0) is expected
+
+
+def test_a_new_lesion_is_counted_as_new_and_not_as_existing() -> None:
+    """It stands beside the endpoint, which speaks of existing lesions."""
+    rows = [
+        *lesion("L1", {"inclusion": ct(10.0), "month_12": ct(7.0)}),
+        *lesion("N1", {"month_12": ct(9.0, flags=("new_lesion",))}),
+    ]
+    outcome = summarise_patient("P1", rows, PROTOCOL)
+    assert (outcome.lesions, outcome.lesions_counted) == (2, 1)
+    month_12 = outcome.visits[1]
+    assert (month_12.new_lesions, month_12.not_evaluable) == (1, 0)
+    assert [one.lesion_id for one in outcome.outcomes] == ["L1"]

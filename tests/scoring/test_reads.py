@@ -115,3 +115,15 @@ def test_a_limit_bounds_the_size() -> None:
         )
         verdict = score_lesion(made["inclusion"].ct, made["month_3"].ct, PROTOCOL)
         assert verdict.size.state is state
+
+
+def test_a_new_lesion_was_not_there_before() -> None:
+    """Before it appears the reason says so; after that a missing read is a missing read."""
+    made = readings(read("month_12", longest_diameter_mm=9.0, event="new"))
+    reasons = {visit: one.ct.reasons for visit, one in made.items()}
+    assert reasons["inclusion"] == reasons["month_3"] == ("not_there_yet",)
+    assert made["month_12"].ct.flags == ("reader_read", "new_lesion")
+    assert reasons["month_24"] == ("not_read",)
+    verdict = score_lesion(made["inclusion"].ct, made["month_12"].ct, PROTOCOL)
+    assert verdict.healed is LimbState.NOT_EVALUABLE
+    assert verdict.reasons == ("inclusion_not_evaluable", "not_there_yet")
