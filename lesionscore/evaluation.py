@@ -12,7 +12,7 @@ import pandas as pd
 
 from lesionscore.batch import Progress, plan_study, run
 from lesionscore.errors import OutputError
-from lesionscore.markers import COMPOSITE, MarkerResult, evaluate_markers, turnover_folds
+from lesionscore.markers import MarkerResult, evaluate_markers, turnover_folds
 from lesionscore.pipeline.reads import score_reads
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.reports.render import render_patient_report, render_study_page
@@ -105,8 +105,8 @@ def evaluate_study(
     failures = [fault.message for fault in study.scan_faults]
     failures += [failure for result in results for failure in result.failures]
     return Evaluation(
-        lesions=lesions_table(study.protocol.visit_ids).frame(
-            lesion_row(one) for result in results for one in result.lesions
+        lesions=lesions_table(study.protocol).frame(
+            lesion_row(one, study.protocol) for result in results for one in result.lesions
         ),
         reports=tuple(reports),
         failures=tuple(failures),
@@ -139,7 +139,7 @@ def evaluate_markers_file(table: Path, out: Path, protocol: Protocol) -> pd.Data
     """
     results = evaluate_markers(read_markers(table, protocol), protocol)
     make_folder(out)
-    frame = _markers_table(protocol).frame(marker_row(result) for result in results)
+    frame = markers_table(protocol).frame(marker_row(result) for result in results)
     write_table(frame, out, "markers")
     return frame
 
@@ -191,17 +191,11 @@ def make_folder(out: Path) -> None:
 def _tables(protocol: Protocol) -> dict[str, Table]:
     """All tables by name."""
     return {
-        "lesions": lesions_table(protocol.visit_ids),
+        "lesions": lesions_table(protocol),
         "patients": patients_table(protocol),
-        "markers": _markers_table(protocol),
-        "visits": visits_table(protocol.visit_ids),
+        "markers": markers_table(protocol),
+        "visits": visits_table(protocol),
     }
-
-
-def _markers_table(protocol: Protocol) -> Table:
-    """The table of markers: the ratios and the composite follow the markers."""
-    ratios = tuple(f"{top}/{bottom}" for top, bottom in protocol.markers.ratios)
-    return markers_table(protocol.visit_ids, (*protocol.markers.names, *ratios, COMPOSITE))
 
 
 def _frames(study: Study, results: Sequence[PatientResult]) -> dict[str, pd.DataFrame]:
@@ -223,7 +217,7 @@ def _frames(study: Study, results: Sequence[PatientResult]) -> dict[str, pd.Data
     tables = _tables(protocol)
     return {
         "lesions": tables["lesions"].frame(
-            lesion_row(one) for result in results for one in result.lesions
+            lesion_row(one, protocol) for result in results for one in result.lesions
         ),
         "patients": tables["patients"].frame(patient_cells(outcome) for outcome in outcomes),
         "markers": tables["markers"].frame(marker_row(marker) for marker in markers),

@@ -15,6 +15,7 @@ from lesionscore.scoring.uptake import score_uptake
 from lesionscore.study import ReadRow
 
 READ_BY_READER = "read_by_reader"
+NOT_READ = "not_read"
 
 
 def score_reads(case: PatientCase, reads: Sequence[ReadRow], protocol: Protocol) -> PatientResult:
@@ -60,6 +61,7 @@ def score_reads(case: PatientCase, reads: Sequence[ReadRow], protocol: Protocol)
             )
             for visit, one in readings.items()
         ]
+    read_visits = {row.visit for row in reads}
     scans = tuple(
         ScanRecord(
             patient_id=case.patient_id,
@@ -68,7 +70,7 @@ def score_reads(case: PatientCase, reads: Sequence[ReadRow], protocol: Protocol)
             status=ReadingStatus.MISSING,
             date=plan.date,
             days_from_inclusion=plan.days_from_inclusion,
-            reasons=(READ_BY_READER,),
+            reasons=(READ_BY_READER if plan.visit in read_visits else NOT_READ,),
         )
         for plan in case.visits
         for modality in ("CT", "PET")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from lesionscore.lesions.records import ReadingStatus
+from lesionscore.protocol.protocol import Protocol
 from lesionscore.results import LesionVisit
+from lesionscore.scoring.course import visit_timing
 from lesionscore.tables.table import Kind, Table
 
+VISIT_OUT_OF_WINDOW = "visit_out_of_window"
+"""Flag of every lesion of a visit outside the protocol's window."""
 CONTRACT = {
     "patient_id": Kind.TEXT,
     "lesion_id": Kind.TEXT,
@@ -80,18 +84,33 @@ FURTHER = {
 """Columns beyond the contract; they may grow."""
 
 
-def lesions_table(visit_order: tuple[str, ...]) -> Table:
+SIZES = (
+    "longest_diameter_mm",
+    "axial_diameter_mm",
+    "short_axis_mm",
+    "axial_area_mm2",
+    "volume_ml",
+)
+"""Measured on the image, or a reader's."""
+SIZE_SDS = ("longest_diameter_sd_mm", "axial_diameter_sd_mm", "volume_sd_ml")
+"""Known of measurements only."""
+
+
+def lesions_table(protocol: Protocol) -> Table:
     """Define the table, visits in the protocol's order."""
     return Table(
         name="lesions",
         columns=CONTRACT | FURTHER,
+        protocol_hash=protocol.hash,
         sort_by=("patient_id", "lesion_id", "visit"),
-        orders={"visit": visit_order},
+        orders={"visit": protocol.visit_ids},
     )
 
 
-def lesion_row(one: LesionVisit) -> dict[str, Any]:
-    """Turn one lesion at one visit into a row."""
+def lesion_row(one: LesionVisit, protocol: Protocol) -> dict[str, Any]:
+    """Turn one lesion at one visit into a row; the protocol's windows give a flag."""
+    timing = visit_timing(one.visit, one.days_from_inclusion, None, protocol)
+    late = (VISIT_OUT_OF_WINDOW,) if timing.in_window is False else ()
     return {
         "patient_id": one.patient_id,
         "lesion_id": one.lesion_id,
@@ -103,7 +122,7 @@ def lesion_row(one: LesionVisit) -> dict[str, Any]:
         **_verdict_cells(one),
         **_pet_cells(one),
         "reason": _joined(one.ct.reasons, one.verdict.reasons, one.pet.reasons),
-        "flags": _joined(one.ct.flags, one.verdict.flags, one.pet.flags, one.uptake.flags),
+        "flags": _joined(one.ct.flags, one.verdict.flags, one.pet.flags, one.uptake.flags, late),
     }
 
 
@@ -122,20 +141,11 @@ def _ct_cells(one: LesionVisit) -> dict[str, Any]:
         cells["estimated_surface_percent"] = 100.0 * ct.estimated_surface_fraction
     if ct.centre_mm is not None:
         cells |= dict(zip(("x_mm", "y_mm", "z_mm"), ct.centre_mm, strict=True))
+    size = ct.size or ct.reader_read
+    if size is not None:
+        cells |= {name: getattr(size, name) for name in SIZES}
     if ct.size is not None:
-        cells |= {
-            name: getattr(ct.size, name)
-            for name in (
-                "longest_diameter_mm",
-                "longest_diameter_sd_mm",
-                "axial_diameter_mm",
-                "axial_diameter_sd_mm",
-                "short_axis_mm",
-                "axial_area_mm2",
-                "volume_ml",
-                "volume_sd_ml",
-            )
-        }
+        cells |= {name: getattr(ct.size, name) for name in SIZE_SDS}
     if ct.edge is not None:
         cells |= {
             name: getattr(ct.edge, name)

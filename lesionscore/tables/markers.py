@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lesionscore.markers import MarkerResult
+from lesionscore.markers import COMPOSITE, MarkerResult
+from lesionscore.protocol.protocol import Protocol
 from lesionscore.tables.table import Kind, Table
 
 COLUMNS = {
@@ -31,13 +32,16 @@ COLUMNS = {
 }
 
 
-def markers_table(visit_order: tuple[str, ...], marker_order: tuple[str, ...]) -> Table:
-    """Define the table, visits and markers in the protocol's order."""
+def markers_table(protocol: Protocol) -> Table:
+    """Define the table, visits and markers in the protocol's order; ratios follow the markers."""
+    ratios = [f"{top}/{bottom}" for top, bottom in protocol.markers.ratios]
+    order = (*protocol.markers.names, *ratios, COMPOSITE)
     return Table(
         name="markers",
         columns=COLUMNS,
+        protocol_hash=protocol.hash,
         sort_by=("patient_id", "visit", "marker"),
-        orders={"visit": visit_order, "marker": marker_order},
+        orders={"visit": protocol.visit_ids, "marker": order},
     )
 
 

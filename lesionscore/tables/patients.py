@@ -10,4 +10,9 @@ from lesionscore.tables.table import Kind, Table
 def patients_table(protocol: Protocol) -> Table:
     """Define the table for a protocol's visits."""
     columns = {name: Kind(kind) for name, kind in patient_columns(protocol).items()}
-    return Table(name="patients", columns=columns, sort_by=("patient_id",))
+    return Table(
+        name="patients",
+        columns=columns,
+        protocol_hash=protocol.hash,
+        sort_by=("patient_id",),
+    )

@@ -31,6 +31,8 @@ PANDAS_TYPES: dict[Kind, Any] = {
     Kind.NUMBER: "Float64",
     Kind.YES_NO: "boolean",
 }
+PROTOCOL_HASH = "protocol_hash"
+"""Last column of every table: the rules that a row was made by."""
 DECIMALS = 6  # well below any measurement's error, above the rounding of binary fractions
 
 
@@ -43,7 +45,9 @@ class Table:
     name : str
         File name without its ending.
     columns : mapping of str to Kind
-        Columns in the order written.
+        Columns in the order written; `PROTOCOL_HASH` follows them.
+    protocol_hash : str
+        Hash of every rule in effect, written in every row.
     sort_by : tuple of str
         Text columns that give the rows their order.
     orders : mapping of str to tuple of str
@@ -53,6 +57,7 @@ class Table:
 
     name: str
     columns: Mapping[str, Kind]
+    protocol_hash: str
     sort_by: tuple[str, ...]
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -74,8 +79,9 @@ class Table:
         OutputError
             If a row has a column that the table does not know.
         """
-        listed = [dict(row) for row in rows]
-        unknown = {key for row in listed for key in row} - set(self.columns)
+        listed = [{**row, PROTOCOL_HASH: self.protocol_hash} for row in rows]
+        columns = {**self.columns, PROTOCOL_HASH: Kind.TEXT}
+        unknown = {key for row in listed for key in row} - set(columns)
         if unknown:
             raise OutputError(f"table {self.name} has no columns {sorted(unknown)}")
         listed.sort(key=self._sort_key)
@@ -84,7 +90,7 @@ class Table:
                 name: pd.array(
                     [_plain(row.get(name), kind) for row in listed], dtype=PANDAS_TYPES[kind]
                 )
-                for name, kind in self.columns.items()
+                for name, kind in columns.items()
             }
         )
 

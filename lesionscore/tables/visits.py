@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lesionscore.protocol.protocol import Protocol
 from lesionscore.results import ScanRecord
 from lesionscore.tables.table import Kind, Table
 
@@ -38,13 +39,14 @@ COLUMNS = {
 }
 
 
-def visits_table(visit_order: tuple[str, ...]) -> Table:
+def visits_table(protocol: Protocol) -> Table:
     """Define the table, visits in the protocol's order."""
     return Table(
         name="visits",
         columns=COLUMNS,
+        protocol_hash=protocol.hash,
         sort_by=("patient_id", "visit", "modality"),
-        orders={"visit": visit_order},
+        orders={"visit": protocol.visit_ids},
     )
 
 
