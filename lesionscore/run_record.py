@@ -42,6 +42,7 @@ class RunRecord:
     study: Study
     results: tuple[PatientResult, ...]
     seconds_per_stage: dict[str, float]
+    created: datetime
 
     @classmethod
     def of(
@@ -53,7 +54,12 @@ class RunRecord:
             for stage, spent in result.seconds_per_stage.items():
                 seconds[stage] = seconds.get(stage, 0.0) + spent
         seconds["tables"] = seconds_writing
-        return cls(study=study, results=tuple(results), seconds_per_stage=seconds)
+        return cls(
+            study=study,
+            results=tuple(results),
+            seconds_per_stage=seconds,
+            created=datetime.now(UTC),
+        )
 
     def with_seconds(self, stage: str, seconds: float) -> RunRecord:
         """The record with one more stage."""
@@ -68,7 +74,7 @@ class RunRecord:
             "lesionscore_version": __version__,
             "python_version": platform.python_version(),
             "platform": f"{platform.system()} {platform.machine()}",
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": self.created.isoformat(timespec="seconds"),
             "versions": installed_versions(),
             "protocol": {
                 "name": protocol.study.name,

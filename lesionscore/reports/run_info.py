@@ -13,6 +13,7 @@ from lesionscore.reports.tables import read_json
 
 Pair = tuple[str, str]
 
+PAGES = "report"  # the stage that draws the pages
 NAME_KEYS = ("visit", "marker", "topic", "id", "name")
 
 
@@ -208,6 +209,7 @@ def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[Pair]:
 
 
 def _seconds(stages: Mapping[str, Any]) -> Iterator[Pair]:
-    """Seconds per stage; a stage may hold several numbers of its own."""
+    """Seconds per stage, but for the pages': a page cannot know how long it will take."""
     for name, value in _flat(stages):
-        yield words(name), value
+        if name != PAGES:
+            yield words(name), value
