@@ -12,7 +12,7 @@ from lesionscore.dicom.policy import Notes
 from lesionscore.errors import SuvError
 
 GRAMS_ABOVE_KG = 1000.0
-HEAVIEST_KG = 1000.0
+LIGHTEST_KG, HEAVIEST_KG = 1.0, 500.0
 PLAUSIBLE_WEIGHT_KG = (20.0, 300.0)
 SHORTEST_M, TALLEST_M = 0.2, 3.0
 TALLEST_CM = 260.0
@@ -54,7 +54,7 @@ def weight_kg(header: Header, notes: Notes) -> float:
             raise SuvError(f"Patient's Weight (0010,1030) is {weight:g}; kg is accepted")
         notes.add("weight_in_grams", f"the weight {weight:g} was read as grams")
         weight /= 1000.0
-    if weight > HEAVIEST_KG:
+    if not LIGHTEST_KG <= weight <= HEAVIEST_KG:
         raise SuvError(f"Patient's Weight (0010,1030) is {weight:g} kg, which nobody weighs")
     low, high = PLAUSIBLE_WEIGHT_KG
     if not low <= weight <= high:

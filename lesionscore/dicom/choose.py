@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 
 from lesionscore.dicom import tags
-from lesionscore.dicom.classify import Kind, is_bone_kernel, is_reformat
+from lesionscore.dicom.classify import Kind, is_bone_kernel, is_called_uncorrected, is_reformat
 from lesionscore.dicom.find import AXIAL, FoundSeries
 from lesionscore.dicom.tracer import NAF, tracer_of
 from lesionscore.errors import SeriesError, SuvError
@@ -124,7 +124,8 @@ def _rank(one: FoundSeries, kind: Kind, longest: float) -> tuple[float, ...]:
     tail = (-float(one.summary.slices), float(one.summary.series_number or 0), one.summary.stack)
     if kind is Kind.PET:
         item = header.first_item(tags.RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE)
-        return (float(tracer_of(item) != NAF), whole, derived, *tail)
+        doubtful = float(is_called_uncorrected(header))
+        return (doubtful, float(tracer_of(item) != NAF), whole, derived, *tail)
     axial = 0.0 if abs(one.slices[0].normal[2]) > AXIAL else 1.0
     spacing = one.stack.grid.spacing_xyz_mm[2]
     thickness = max(spacing, one.summary.slice_thickness_mm or 0.0)
@@ -140,7 +141,7 @@ CT_WORDS = (
     "bone kernel",
     "thinner slices",
 )
-PET_WORDS = ("18F-NaF", "covers more", "not derived")
+PET_WORDS = ("attenuation corrected beyond doubt", "18F-NaF", "covers more", "not derived")
 
 
 def _words(best: FoundSeries, second: FoundSeries, kind: Kind, longest: float) -> str:

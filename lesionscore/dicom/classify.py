@@ -134,11 +134,14 @@ def is_attenuation_corrected(header: Header) -> bool | None:
     corrected = [code for code in header.codes(tags.CORRECTED_IMAGE) if code]
     if corrected:
         return "ATTN" in corrected
+    return False if is_called_uncorrected(header) else None
+
+
+def is_called_uncorrected(header: Header) -> bool:
+    """Tell a PET whose description or method says that it is not attenuation corrected."""
     described = header.text(tags.SERIES_DESCRIPTION) or ""
     method = header.code(tags.ATTENUATION_CORRECTION_METHOD)
-    if NOT_CORRECTED.search(described) or method in ("NONE", "NO"):
-        return False
-    return None
+    return bool(NOT_CORRECTED.search(described)) or method in ("NONE", "NO")
 
 
 def is_reformat(header: Header) -> bool:

@@ -9,8 +9,8 @@ from lesionscore.dicom.timing import decay
 from lesionscore.dicom.tracer import HALF_LIFE_TOLERANCE, nuclide_of
 from lesionscore.errors import SuvError
 
-LATEST_SCAN_S, LATEST_SCAN_HALF_LIVES = 6 * 3600.0, 6.0
-"""Beyond both no scan is made of what is left: a time that says so is wrong."""
+LATEST_SCAN_S = 6 * 3600.0
+"""Later no scan is made of what is left of a short-lived nuclide: a time that says so is wrong."""
 CHANGED_FRACTION = 0.01
 
 
@@ -64,11 +64,10 @@ def check_elapsed(elapsed_s: float, half_life: float, end_s: float | None, notes
     SuvError
         If the two times cannot both be right.
     """
-    latest = max(LATEST_SCAN_S, LATEST_SCAN_HALF_LIVES * half_life)
-    if half_life < LONG_LIVED_S and elapsed_s > latest:
+    if half_life < LONG_LIVED_S and elapsed_s > LATEST_SCAN_S:
         raise SuvError(
             f"the injection lies {elapsed_s / 3600:.1f} h before the scan "
-            f"({elapsed_s / half_life:.0f} half-lives): one of the two times is wrong"
+            f"({elapsed_s / half_life:.1f} half-lives): one of the two times is wrong"
         )
     if elapsed_s >= 0:
         return

@@ -14,6 +14,8 @@ from lesionscore.errors import Severity, SuvError
 
 MBQ_BELOW_BQ = 1e4
 PLAUSIBLE_DOSE_BQ = (2e7, 1.5e9)  # 0.5 to 40 mCi
+POSSIBLE_DOSE_BQ = (1e6, 1e10)
+"""No person is given less or more for a PET; a header that says so has another unit."""
 EARLIEST_S = -3600.0
 """A scan may start up to an hour before the injection (dynamic acquisitions)."""
 LATEST_HALF_LIVES = 2.0
@@ -74,7 +76,8 @@ def dose_bq(item: Header, notes: Notes) -> float:
     Raises
     ------
     SuvError
-        If it is missing or not above 0; under ``qiba`` also if it can only be MBq.
+        If it is missing, not above 0, or no dose of a person; under ``qiba`` also if it can only
+        be MBq.
 
     Notes
     -----
@@ -93,6 +96,16 @@ def dose_bq(item: Header, notes: Notes) -> float:
             "dose_in_mbq", f"the dose {dose:g} is too small for Bq and was read as {dose:g} MBq"
         )
         dose *= 1e6
+        if not PLAUSIBLE_DOSE_BQ[0] <= dose <= PLAUSIBLE_DOSE_BQ[1]:
+            raise SuvError(
+                f"Radionuclide Total Dose (0018,1074) is {dose / 1e6:g}, which is a dose neither "
+                "in Bq nor in MBq; Bq is accepted"
+            )
+    if not POSSIBLE_DOSE_BQ[0] <= dose <= POSSIBLE_DOSE_BQ[1]:
+        raise SuvError(
+            f"Radionuclide Total Dose (0018,1074) is {dose:g} Bq, which nobody is given; Bq is "
+            "accepted"
+        )
     low, high = PLAUSIBLE_DOSE_BQ
     if not low <= dose <= high:
         notes.add("dose_implausible", f"the injected dose is {dose / 1e6:g} MBq")

@@ -17,7 +17,7 @@ from lesionscore.dicom.activity import (
     philips_private,
     slice_factor,
 )
-from lesionscore.dicom.classify import is_attenuation_corrected
+from lesionscore.dicom.classify import is_attenuation_corrected, is_called_uncorrected
 from lesionscore.dicom.header import Header
 from lesionscore.dicom.injection import injected_at
 from lesionscore.dicom.policy import DEFAULT_POLICY, Notes, SuvPolicy
@@ -25,6 +25,7 @@ from lesionscore.dicom.slices import Slice
 from lesionscore.dicom.times import UNDATED
 from lesionscore.dicom.timing import SeriesTimes
 from lesionscore.dicom.tracer import check_tracer
+from lesionscore.dicom.uniform import check_uniform
 from lesionscore.errors import Finding, SuvError
 
 LATEST_UPTAKE_MIN = 360.0
@@ -95,6 +96,7 @@ def compute_suv(
         If the header does not say how, or contradicts itself in a way that changes SUV.
     """
     notes = Notes(policy=policy)
+    check_uniform(slices)
     headers = [one.header for one in slices]
     check_corrections(headers[0], notes)
     series = SeriesTimes.from_headers(headers)
@@ -185,6 +187,12 @@ def check_corrections(header: Header, notes: Notes) -> None:
         notes.add(
             "attenuation_correction_unknown",
             "Corrected Image (0028,0051) is missing: attenuation correction is taken for granted",
+        )
+    elif is_called_uncorrected(header):
+        notes.add(
+            "attenuation_correction_contradicts",
+            "Corrected Image (0028,0051) has ATTN, but the series is described as not attenuation "
+            "corrected; the former was believed",
         )
     codes = header.codes(tags.CORRECTED_IMAGE)
     decay = header.code(tags.DECAY_CORRECTION)

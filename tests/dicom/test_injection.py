@@ -147,3 +147,17 @@ def test_a_malformed_weight_is_quoted(text: str) -> None:
         weight_kg(pet(injection(), PATIENT_WEIGHT=text), Notes())
     assert repr(text) in str(caught.value)
     assert "de-identify" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dose", ["5.36", "0.37", "5000", "198400", "1e11"])
+def test_a_dose_in_another_unit_is_refused(dose: str) -> None:
+    """mCi, GBq, uCi, kBq, and mBq: a dose of a person in neither Bq nor MBq."""
+    with pytest.raises(SuvError, match="Radionuclide Total Dose"):
+        codes(pet(injection(RADIONUCLIDE_TOTAL_DOSE=dose)))
+
+
+@pytest.mark.parametrize("weight", ["0.07", "720", "999"])
+def test_a_weight_of_nobody_is_refused(weight: str) -> None:
+    """Neither kg nor grams."""
+    with pytest.raises(SuvError, match="nobody weighs"):
+        weight_kg(pet(injection(), PATIENT_WEIGHT=weight), Notes())
