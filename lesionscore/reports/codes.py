@@ -13,29 +13,24 @@ from types import MappingProxyType
 _SCANS = {
     "ct_not_done": "There is no CT at this visit.",
     "ct_path_not_found": "The CT's path in the study table leads nowhere.",
-    "ct_series_refused": "The CT cannot be measured; the finding says why.",
-    "missing": "No scan was made at this visit.",
+    "ct_refused": "The CT cannot be measured; the scan's own line says why.",
     "no_ct": "There is no CT of this visit that could be used.",
     "no_ct_to_align": "There is no CT at this visit, so the place on the PET is not known.",
     "no_inclusion_ct": "There is no inclusion CT, so there is nothing to compare with.",
-    "no_pet": "There is no PET at this visit.",
-    "not_done": "No scan was made at this visit.",
-    "path_not_found": "The path in the study table leads nowhere.",
+    "patient_failed": "The evaluation of this patient stopped with an error.",
     "pet_not_done": "There is no PET at this visit.",
     "pet_path_not_found": "The PET's path in the study table leads nowhere.",
-    "pet_series_refused": "The PET cannot be measured; the finding says why.",
-    "patient_failed": "The evaluation of this patient stopped with an error.",
-    "series_refused": "The series cannot be measured; the finding says why.",
+    "pet_refused": "The PET cannot be measured; the scan's own line says why.",
+    "read_by_reader": "A reader's values stand in place of this scan.",
 }
 
 _ALIGNMENT = {
-    "alignment_doubtful": "The alignment of this bone is less certain than usual; look at the "
-    "pictures before trusting the change.",
     "alignment_failed": "This bone could not be aligned with the inclusion scan.",
     "alignment_uncertain": "The checks of the alignment disagree, or its stated error is above the "
     "protocol's limit.",
     "bone_not_rigid": "The bone does not fit as one rigid piece: fracture or collapse.",
     "metal": "Metal lies beside the lesion.",
+    "metal_near": "Metal lies near enough for its streaks to reach the lesion.",
     "not_covered": "The scan does not reach the lesion, or ends too near to it.",
     "too_little_bone": "There is too little bone around the lesion to align it.",
 }
@@ -46,9 +41,7 @@ _LESION = {
     "ct_not_evaluable": "The lesion could not be read on this CT.",
     "edge_not_measured": "The lesion's edge could not be measured.",
     "edge_uncertainty_unknown": "How certain the edge's density is, is not known.",
-    "estimated_surface": "Part of the outline has no edge in the image and is estimated.",
     "growing": "The lesion has grown beyond the protocol's limit.",
-    "inclusion_missing": "There is no inclusion scan to compare with.",
     "inclusion_not_evaluable": "The lesion could not be read on the inclusion CT, so there is "
     "nothing to compare with.",
     "inclusion_size_not_measured": "The size at inclusion is not known.",
@@ -56,12 +49,11 @@ _LESION = {
     "lesion_merged": "The lesion has merged with another.",
     "lesion_reappeared": "The lesion was gone and is there again.",
     "lesion_split": "The lesion has split.",
-    "mask_empty": "The mask holds no voxel of this lesion.",
     "mask_refused": "The mask cannot be used with the inclusion CT; the finding says why.",
     "measurable_limit_unknown": "Whether the lesion is large enough to measure is not known.",
-    "new_lesion": "A new lesion.",
+    "new_lesion": "A new lesion, first seen after inclusion.",
+    "new_lesion_near": "Something that looks like a new lesion lies beside this one.",
     "no_edge_found": "No edge was found around the point.",
-    "not_comparable": "The scan was made in another way than the inclusion scan.",
     "not_in_bone": "The lesion does not lie in bone.",
     "not_measurable_at_inclusion": "At inclusion the lesion is smaller than the protocol's "
     "measurable size.",
@@ -70,16 +62,14 @@ _LESION = {
     "not_stated": "No reason is stated.",
     "point_outside_scan": "The point lies outside the inclusion CT.",
     "presence_unknown": "Whether anything is left of the lesion is not known.",
-    "read_by_reader": "The values are a reader's.",
     "reader_differs_from_inclusion": "Another reader than at inclusion.",
     "reader_not_evaluable": "The reader called the lesion not evaluable.",
     "reader_read": "The values are a reader's.",
     "sclerosis_not_read": "The reader gave no call of the edge.",
     "segmentation_failed": "No outline of the lesion could be found.",
-    "size_by_upper_bound": "What is left is too small to measure; even the smallest measurable "
-    "size would meet the size limb.",
+    "size_by_upper_bound": "What is left is too small to measure; even the largest size that "
+    "it can have meets the size limb.",
     "size_not_measured": "The size could not be measured.",
-    "too_small": "Something is left of the lesion, smaller than can be measured on this scan.",
     "too_small_to_measure": "Something is left of the lesion, smaller than can be measured on "
     "this scan.",
 }

@@ -50,7 +50,7 @@ LESION_ROWS: Rows = [
      "borderline": True, "verdict_depends_on_size_metric": True, "registration_error_mm": 0.31,
      "pet_status": "evaluable", "suv_max": 17.1, "suv_max_change": 4.7,
      "suv_max_change_percent": 37.9, "suv_max_beyond_repeatability": True, "suv_peak": 13.0,
-     "suv_mean": 8.8, "flags": "estimated_surface;spill_in"},
+     "suv_mean": 8.8, "flags": "metal_near;spill_in"},
     {"lesion_id": "L1", "visit": "month_12", "ct_status": "evaluable", "presence": "present",
      "longest_diameter_mm": 9.6, "longest_diameter_sd_mm": 0.3, "axial_diameter_mm": 9.1,
      "short_axis_mm": 7.2, "volume_ml": 0.39, "mean_hu": 60.0, "rim_hu": 395.0,
@@ -64,7 +64,7 @@ LESION_ROWS: Rows = [
      "rim_hu": 402.0, "size_limb": "met", "sclerosis_limb": "met", "complete_limb": "met",
      "healed": "met", "healing_probability": 1.0, "borderline": False,
      "registration_error_mm": 0.4, "infill_percent": 100.0, "pet_status": "missing",
-     "reason": "no_pet"},
+     "reason": "pet_not_done"},
     # L2: stable, then no CT, then not covered, then something too small
     {"lesion_id": "L2", "visit": "inclusion", "ct_status": "evaluable", "presence": "present",
      "longest_diameter_mm": 8.1, "longest_diameter_sd_mm": 0.35, "axial_diameter_mm": 8.0,
@@ -73,7 +73,7 @@ LESION_ROWS: Rows = [
      "suv_mean": 3.9},
     {"lesion_id": "L2", "visit": "month_3", "ct_status": "missing", "healed": "not_evaluable",
      "size_limb": "not_evaluable", "sclerosis_limb": "not_evaluable",
-     "complete_limb": "not_evaluable", "pet_status": "missing", "reason": "no_ct;no_pet"},
+     "complete_limb": "not_evaluable", "pet_status": "missing", "reason": "ct_not_done;pet_not_done"},
     {"lesion_id": "L2", "visit": "month_12", "ct_status": "not_evaluable",
      "healed": "not_evaluable", "size_limb": "not_evaluable", "sclerosis_limb": "not_evaluable",
      "complete_limb": "not_evaluable", "pet_status": "not_evaluable",
@@ -83,8 +83,8 @@ LESION_ROWS: Rows = [
      "healed": "met", "healing_probability": 0.97, "borderline": False,
      "registration_error_mm": 0.9, "pet_status": "evaluable", "suv_max": 4.2,
      "suv_max_change": -2.1, "suv_max_change_percent": -33.3,
-     "suv_max_beyond_repeatability": True, "reason": "not_comparable",
-     "flags": "alignment_doubtful"},
+     "suv_max_beyond_repeatability": True, "reason": "edge_not_measured",
+     "flags": "alignment_uncertain"},
 ]
 
 SCAN_ROWS: Rows = [

@@ -39,7 +39,7 @@ def test_examples_in_docstrings_hold(name: str):
         ("gap: 3 mm between 4 and 5", [("gap", "3 mm between 4 and 5")]),
         ("a: one; two; b_2: three", [("a", "one; two"), ("b_2", "three")]),
         ("a: one;b: two", [("a", "one"), ("b", "two")]),
-        ("no_pet", [("no_pet", "There is no PET at this visit.")]),
+        ("pet_not_done", [("pet_not_done", "There is no PET at this visit.")]),
         ("metal;strange", [("metal", "Metal lies beside the lesion."), ("strange", "")]),
         ("Series 4: gap; send it again", [("", "Series 4: gap; send it again")]),
     ],

@@ -86,7 +86,7 @@ def test_lesions_of_a_scan_that_could_not_be_read_are_not_listed_again(tmp_path:
     """One line for the CT says it for all its lesions."""
     out = write_output(tmp_path / "out", strips=False)
     scans = scan_rows("P01")
-    scans[2] |= {"status": "not_evaluable", "reason": "series_refused", "failure": "a gap"}
+    scans[2] |= {"status": "not_evaluable", "reason": "ct_refused", "failure": "a gap"}
     write_csv(out / "visits.csv", scans)
     rows = read_page(render_study_page(out)).in_section("missing")[0].rows
     mine = [row for row in rows if row[1] == "3 months"]
