@@ -11,7 +11,7 @@ from lesionscore.dicom import tags
 from lesionscore.dicom.classify import Kind, is_bone_kernel, is_called_uncorrected, is_reformat
 from lesionscore.dicom.find import AXIAL, FoundSeries
 from lesionscore.dicom.tracer import NAF, tracer_of
-from lesionscore.errors import SeriesError, SuvError
+from lesionscore.errors import Finding, SeriesError, SuvError
 
 WHOLE_COVERAGE = 0.9
 """A series that covers this share of the longest one covers as much as it."""
@@ -52,7 +52,7 @@ def pick(found: Sequence[FoundSeries], kind: Kind) -> tuple[FoundSeries, str]:
     usable = [one for one in found if one.kind is kind and one.summary.measurable]
     if not usable:
         raise _error_kind(found, kind)(_nothing(found, kind))
-    _check_one_patient(usable, kind)
+    _check_one_patient([one for one in found if one.kind is kind], kind)
     if len(usable) == 1:
         return usable[0], f"the only measurable {kind.upper()} series"
     longest = max(_length_mm(one) for one in usable)
@@ -85,19 +85,69 @@ def _name(one: FoundSeries) -> str:
     return f"series {'without number' if number is None else number} ({short})"
 
 
-def _check_one_patient(usable: Sequence[FoundSeries], kind: Kind) -> None:
-    """Refuse a folder in which a choice would be a choice between patients or visits."""
-    if len({one.patient_id for one in usable}) > 1:
+def longer_refused(found: Sequence[FoundSeries], chosen: FoundSeries) -> tuple[Finding, ...]:
+    """Say that a series which reaches farther than the one chosen was there, and why not taken.
+
+    Parameters
+    ----------
+    found : sequence of FoundSeries
+        Everything in the folder.
+    chosen : FoundSeries
+        The series that is measured.
+
+    Returns
+    -------
+    tuple of Finding
+        ``longer_series_refused`` for each series of the same kind that could not be measured and
+        covers more of the body.
+
+    Raises
+    ------
+    SeriesError
+        If it is the larger part of the very series that was chosen.
+    """
+    reach = _reach_mm(chosen)
+    longer = [
+        one
+        for one in found
+        if one.kind is chosen.kind
+        and not one.summary.measurable
+        and _reach_mm(one) * WHOLE_COVERAGE > reach
+    ]
+    rest = [one for one in longer if one.summary.series_uid == chosen.summary.series_uid]
+    if rest and chosen.summary.series_uid:
         raise SeriesError(
-            f"the folder mixes {len({one.patient_id for one in usable})} patients: "
-            + ", ".join(_name(one) for one in usable[:6])
+            f"{_name(chosen)}: {chosen.summary.slices} of its slices make a volume, the other "
+            f"{rest[0].summary.slices} cannot be measured: {rest[0].summary.why_not}"
+        )
+    return tuple(
+        Finding(
+            code="longer_series_refused",
+            message=f"{_name(one)} covers more and cannot be measured: {one.summary.why_not}",
+        )
+        for one in longer
+    )
+
+
+def _reach_mm(one: FoundSeries) -> float:
+    """Distance from the lowest to the highest slice along the body, mm; 0 where not said."""
+    heights = [place[2] for place in (s.position_mm for s in one.slices) if place is not None]
+    return max(heights) - min(heights) if heights else 0.0
+
+
+def _check_one_patient(same: Sequence[FoundSeries], kind: Kind) -> None:
+    """Refuse a folder in which a choice would be a choice between patients or visits."""
+    if len({one.patient_id for one in same}) > 1:
+        raise SeriesError(
+            f"the folder mixes {len({one.patient_id for one in same})} patients: "
+            + ", ".join(_name(one) for one in same[:6])
             + f". Give one visit's {kind.upper()} alone, or name the series."
         )
-    days = sorted({one.day for one in usable if one.day is not None})
+    days = sorted({one.day for one in same if one.day is not None})
     if days and days[-1] - days[0] > timedelta(days=1):
         raise SeriesError(
             f"the folder mixes scans of {len(days)} days ({days[0]} to {days[-1]}): "
-            + ", ".join(_name(one) for one in usable[:6])
+            + ", ".join(_name(one) for one in same[:6])
             + f". Give one visit's {kind.upper()} alone, or name the series."
         )
 

@@ -67,14 +67,31 @@ def compression_fault(one: Slice) -> str | None:
             f"lossy compressed ({LOSSY[syntax]}, transfer syntax {syntax}): its values are not "
             "what the scanner measured. Send the series lossless"
         )
-    if one.header.code(tags.LOSSY_IMAGE_COMPRESSION) == "01":
+    trace = lossy_trace(one)
+    if trace:
         return (
-            "lossy compressed at some time (Lossy Image Compression (0028,2110) is 01): its "
-            "values are not what the scanner measured. Send the original series"
+            f"lossy compressed at some time ({trace}): its values are not what the scanner "
+            "measured. Send the original series"
         )
     if syntax in NATIVE or syntax in LOSSLESS or syntax in EITHER:
         return None
     return f"transfer syntax {syntax or '(none)'} is not read; uncompressed or lossless is accepted"
+
+
+def lossy_trace(one: Slice) -> str:
+    """Say what in the header tells of an earlier lossy compression; "" if nothing does."""
+    flag = one.header.code(tags.LOSSY_IMAGE_COMPRESSION)
+    if flag == "01":
+        return "Lossy Image Compression (0028,2110) is 01"
+    if flag == "00":
+        return ""
+    method = one.header.code(tags.LOSSY_IMAGE_COMPRESSION_METHOD)
+    ratio = max(one.header.numbers(tags.LOSSY_IMAGE_COMPRESSION_RATIO), default=0.0)
+    if method or ratio > 1:
+        return (
+            f"Lossy Image Compression Method or Ratio (0028,2114), (0028,2112) {method} {ratio:g}"
+        )
+    return ""
 
 
 def check_reversible(one: Slice) -> None:

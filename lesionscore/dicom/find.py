@@ -30,6 +30,14 @@ UIDS = {
     tags.FRAME_OF_REFERENCE_UID: "Frame of Reference UID (0020,0052)",
     tags.SOP_INSTANCE_UID: "SOP Instance UID (0008,0018)",
 }
+SETTINGS = {
+    tags.KVP: "KVP (0018,0060)",
+    tags.CONVOLUTION_KERNEL: "Convolution Kernel (0018,1210)",
+    tags.SLICE_THICKNESS: "Slice Thickness (0018,0050)",
+    tags.RECONSTRUCTION_METHOD: "Reconstruction Method (0054,1103)",
+}
+GAP_FACTOR = 1.2
+"""Slices this many times farther apart than they are thick leave gaps."""
 WHY_NOT = {
     Kind.LOCALIZER: "a scout, not a stack of slices",
     Kind.PROJECTION: "a projection, not slices",
@@ -286,7 +294,32 @@ def oddities(slices: Sequence[Slice]) -> list[Finding]:
         )
     if slices[0].orientation is not None and abs(slices[0].normal[2]) < AXIAL:
         found.append(Finding(code="not_axial", message="the slices are not axial"))
+    found.extend(mixed_settings(slices))
     return found
+
+
+def mixed_settings(slices: Sequence[Slice]) -> list[Finding]:
+    """Name the settings of the scanner that change within one stack."""
+    mixed = [
+        name for tag, name in SETTINGS.items() if len({one.header.codes(tag) for one in slices}) > 1
+    ]
+    if not mixed:
+        return []
+    message = f"{', '.join(mixed)} change within the stack: its slices are not alike"
+    return [Finding(code="mixed_settings", message=message)]
+
+
+def gap_between(stack: Stack) -> list[Finding]:
+    """Name slices that are thinner than the way from one to the next."""
+    thickness = stack.slices[0].header.number(tags.SLICE_THICKNESS) or 0.0
+    spacing = stack.grid.spacing_xyz_mm[2]
+    if len(stack.slices) < 2 or not 0 < thickness * GAP_FACTOR < spacing:
+        return []
+    message = (
+        f"slices of {thickness:g} mm lie {spacing:.3g} mm apart: what lies between was not "
+        "imaged, or slices are missing throughout"
+    )
+    return [Finding(code="gaps_between_slices", message=message)]
 
 
 def check_measurable(part: Part, kind: Kind, policy: SuvPolicy, findings: list[Finding]) -> Stack:
@@ -303,7 +336,7 @@ def check_measurable(part: Part, kind: Kind, policy: SuvPolicy, findings: list[F
             raise SeriesError(fault)
     stack = build_stack(part.slices)
     check_reversible(stack.slices[0])
-    findings.extend(stack.findings)
+    findings.extend((*stack.findings, *gap_between(stack)))
     notes = Notes(policy=policy)
     check_slices(stack.slices, notes, is_pet=kind is Kind.PET)
     findings.extend(notes.findings)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from lesionscore.dicom.choose import pick
+from lesionscore.dicom.choose import longer_refused, pick
 from lesionscore.dicom.classify import Kind
 from lesionscore.dicom.find import FoundSeries, find_all
 from lesionscore.errors import DicomError, Finding, Severity
@@ -120,7 +120,7 @@ def _rows_of(
     for kind in (Kind.CT, Kind.PET):
         by_visit = _by_visit([one for one in usable if one.kind is kind], start, visits)
         for visit, days in by_visit.items():
-            series = _choose_day(patient_id, kind, days, visit, notes)
+            series = _choose_day(own, kind, days, visit, notes)
             if series is not None:
                 chosen.setdefault(visit.visit, {})[kind] = series
     order = [window.visit for window in visits]
@@ -144,7 +144,7 @@ def _by_visit(
 
 
 def _choose_day(
-    patient_id: str,
+    own: Sequence[FoundSeries],
     kind: Kind,
     days: Mapping[int, list[FoundSeries]],
     window: VisitWindow,
@@ -152,7 +152,7 @@ def _choose_day(
 ) -> FoundSeries | None:
     """Give the series of a visit: of the day nearest to the target, the best by the rules."""
     day = nearest_to_target(days, window)
-    where = f"{patient_id}, {window.visit}, {kind.upper()}"
+    where = f"{own[0].patient_id}, {window.visit}, {kind.upper()}"
     if not window.contains(day):
         _note(
             notes,
@@ -171,6 +171,11 @@ def _choose_day(
         )
     try:
         series, why = pick(days[day], kind)
+        same_day = [one for one in own if one.day == series.day]
+        notes.extend(
+            replace(finding, message=f"{where}: {finding.message}")
+            for finding in longer_refused(same_day, series)
+        )
     except DicomError as exc:
         _note(notes, "no_series_chosen", f"{where}: {exc}", Severity.REFUSAL)
         return None

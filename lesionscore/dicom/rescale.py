@@ -21,7 +21,10 @@ from lesionscore.errors import SeriesError, Severity
 AIR_HU = -1024
 PADDING_BELOW_HU = -900
 """Padding above this could be tissue; it is left alone and recorded."""
+UNSPECIFIED = "US"
+"""Rescale Type of values without a unit, as converters write it for HU too."""
 NO_AIR_HU = -300.0
+DENSEST_HU = 1e5  # tungsten lies below 70 000
 PLAUSIBLE_SUV_MAX = (0.3, 2000.0)  # urine in the bladder reaches hundreds
 INT16 = np.iinfo(np.int16)
 THREADS = 2
@@ -50,7 +53,7 @@ def ct_rescale(one: Slice, form: PixelLayout, notes: Notes) -> Rescale:
     Raises
     ------
     SeriesError
-        If the header does not turn stored values into HU.
+        If the header does not turn stored values into HU (PS3.3 C.11.1.1.2 lists its types).
     """
     header = one.header
     intercept = header.number(tags.RESCALE_INTERCEPT)
@@ -61,7 +64,12 @@ def ct_rescale(one: Slice, form: PixelLayout, notes: Notes) -> Rescale:
             f"{_said(slope)} and {_said(intercept)}; without them stored values are not HU"
         )
     kind = header.code(tags.RESCALE_TYPE)
-    if kind not in ("", "HU"):
+    if kind not in ("", "HU", UNSPECIFIED):
+        raise SeriesError(
+            f"{one.label}: Rescale Type (0028,1054) is {kind}, so the values are not HU. Send the "
+            "series in HU"
+        )
+    if kind == UNSPECIFIED:
         notes.add(
             "rescale_type_not_hu",
             f"Rescale Type (0028,1054) is {kind}; the values were taken for HU",
@@ -284,8 +292,16 @@ def suv_values(
 
 
 def check_hounsfield(array: npt.NDArray[np.generic], notes: Notes) -> None:
-    """Record a CT without air in it: its numbers may not be HU."""
-    lowest = float(array.min())
+    """Record a CT without air in it: its numbers may not be HU.
+
+    Raises
+    ------
+    SeriesError
+        If some are higher than those of any matter.
+    """
+    lowest, highest = float(array.min()), float(array.max())
+    if highest > DENSEST_HU:
+        raise SeriesError(f"values reach {highest:g} HU, which no matter has: slope or pixels err")
     if lowest > NO_AIR_HU:
         notes.add(
             "no_air_in_ct",

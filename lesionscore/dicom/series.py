@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lesionscore.dicom import tags
-from lesionscore.dicom.choose import pick
+from lesionscore.dicom.choose import longer_refused, pick
 from lesionscore.dicom.classify import Kind
 from lesionscore.dicom.find import FoundSeries, SeriesSummary, find_all, scanner_name
 from lesionscore.dicom.header import ScanInfo
@@ -77,6 +77,7 @@ def read_ct(path: Path, *, series: str | None = None) -> CtScan:
         return CtScan(volume=volume, info=plain_info("CT", volume))
     found, findings = find_all(path)
     chosen, why = select(found, Kind.CT, series, path)
+    longer = longer_refused(found, chosen) if series is None else ()
     stack = chosen.stack
     assert stack is not None
     notes = Notes()
@@ -85,7 +86,7 @@ def read_ct(path: Path, *, series: str | None = None) -> CtScan:
     return CtScan(
         volume=Volume(array=array, grid=stack.grid, quantity=Quantity.HU),
         info=scan_info(chosen, why),
-        findings=once(*findings, *chosen.summary.findings, *notes.findings),
+        findings=once(*findings, *longer, *chosen.summary.findings, *notes.findings),
         passed_over=tuple(one.summary for one in found if one is not chosen),
     )
 
@@ -129,6 +130,7 @@ def read_pet(
         return _plain_pet(path, policy, pet_unit)
     found, findings = find_all(path, policy=policy)
     chosen, why = select(found, Kind.PET, series, path)
+    longer = longer_refused(found, chosen) if series is None else ()
     stack = chosen.stack
     assert stack is not None
     suv = compute_suv(stack.slices, policy, tracer)
@@ -139,7 +141,7 @@ def read_pet(
         volume=Volume(array=array, grid=stack.grid, quantity=Quantity.SUVBW),
         info=scan_info(chosen, why, suv),
         suv=suv,
-        findings=once(*findings, *chosen.summary.findings, *suv.findings, *notes.findings),
+        findings=once(*findings, *longer, *chosen.summary.findings, *suv.findings, *notes.findings),
         passed_over=tuple(one.summary for one in found if one is not chosen),
     )
 

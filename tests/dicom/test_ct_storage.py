@@ -140,3 +140,25 @@ def test_a_ct_without_air_is_doubted(tmp_path: Path) -> None:
     )
     write_ct_series(tmp_path / "ct", image)
     assert "no_air_in_ct" in {finding.code for finding in read_ct(tmp_path / "ct").findings}
+
+
+@pytest.mark.parametrize(
+    ("elements", "match"),
+    [
+        ({"RescaleType": "MGML"}, "so the values are not HU"),
+        ({"RescaleSlope": "1e30"}, "no matter has"),
+        ({"LossyImageCompressionRatio": "10"}, "lossy compressed at some time"),
+        ({"LossyImageCompressionMethod": "ISO_10918_1"}, "lossy compressed at some time"),
+    ],
+)
+def test_values_that_are_no_hu_are_refused(
+    elements: dict[str, str], match: str, tmp_path: Path
+) -> None:
+    """Material density, damaged slopes, and traces of a lossy past without its flag."""
+    for path in write_ct_series(tmp_path / "ct", ct_image(4)).files:
+        ds = pydicom.dcmread(path)
+        for keyword, value in elements.items():
+            setattr(ds, keyword, value)
+        ds.save_as(path)
+    with pytest.raises(SeriesError, match=match):
+        read_ct(tmp_path / "ct")

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -21,6 +22,7 @@ from phantoms.dicom import (
     PatientHeader,
     PetHeader,
     PetUnits,
+    SeriesFault,
     Tracer,
     VisitHeader,
     WrittenVisit,
@@ -220,3 +222,57 @@ def test_fewer_slices_than_stated_is_said(tmp_path: Path) -> None:
     sorted(written.files)[0].unlink()
     codes = {finding.code for finding in read_pet(tmp_path / "pet").findings}
     assert "fewer_slices_than_stated" in codes
+
+
+def test_a_part_of_a_damaged_series_is_not_measured(tmp_path: Path) -> None:
+    """One slice of another study date is no scan of its own; the refusal is that of the rest."""
+    files = write_ct_series(tmp_path / "ct", ct_image(8)).files
+    ds = pydicom.dcmread(files[3])
+    ds.StudyDate = "20200101"
+    ds.save_as(files[3])
+    with pytest.raises(SeriesError, match="1 of its slices make a volume, the other 7 cannot"):
+        read_ct(tmp_path)
+
+
+def test_a_slice_of_another_patient_is_not_passed_over(tmp_path: Path) -> None:
+    """Whether or not the patient's own slices then make a volume."""
+    files = write_ct_series(tmp_path / "ct", ct_image(8)).files
+    ds = pydicom.dcmread(files[3])
+    ds.PatientID = "P99"
+    ds.save_as(files[3])
+    with pytest.raises(SeriesError, match="mixes 2 patients"):
+        read_ct(tmp_path)
+
+
+def test_a_longer_series_that_was_refused_is_said(tmp_path: Path) -> None:
+    """The scan that is measured does not cover what the refused one covers."""
+    write_ct_series(tmp_path / "short", ct_image(4))
+    whole = replace(CtHeader(), series_number=7)
+    write_ct_series(tmp_path / "whole", ct_image(12), whole, [SeriesFault.MISSING_SLICE])
+    scan = read_ct(tmp_path)
+    assert scan.volume.array.shape[0] == 4
+    assert "longer_series_refused" in {finding.code for finding in scan.findings}
+
+
+def test_a_chosen_series_carries_no_findings_of_the_others(tmp_path: Path) -> None:
+    """A coronal reformat beside the CT is passed over with its own doubts."""
+    write_visit(tmp_path, ct_image(8), pet_image(8), mixed=True)
+    for scan in (read_ct(tmp_path), read_pet(tmp_path)):
+        assert scan.findings == ()
+        passed = {finding.code for one in scan.passed_over for finding in one.findings}
+        assert {"not_axial", "derived_image"} <= passed
+
+
+def test_settings_that_change_and_gaps_are_said(tmp_path: Path) -> None:
+    """Two kernels in one even stack; thin slices far apart."""
+    files = write_ct_series(tmp_path / "mixed", ct_image(8)).files
+    for path in files[:4]:
+        ds = pydicom.dcmread(path)
+        ds.ConvolutionKernel = "B30f"
+        ds.save_as(path)
+    assert "mixed_settings" in {finding.code for finding in read_ct(tmp_path / "mixed").findings}
+    for path in write_ct_series(tmp_path / "gaps", ct_image(16)).files[::2]:
+        path.unlink()
+    assert {finding.code for finding in read_ct(tmp_path / "gaps").findings} == {
+        "gaps_between_slices"
+    }
