@@ -10,6 +10,7 @@ from pathlib import Path
 from lesionscore.lesions.records import ReadingStatus
 from lesionscore.registration.quality import AlignmentReason
 from lesionscore.reports.codes import EXPLANATIONS, meaning
+from tests.dicom.test_docs import codes_in_source as dicom_codes
 
 PROJECT = Path(__file__).resolve().parents[1]
 STAGES = ("registration", "lesions", "pipeline", "scoring", "markers", "tables")
@@ -86,7 +87,7 @@ def codes_in_source() -> set[str]:
                 found |= strings(value) if isinstance(value, ast.Constant) else set()
             for node in ast.walk(tree):
                 found |= codes_of(node)
-    return (found | MADE) - NO_CODES - set(ReadingStatus)
+    return (found | MADE | dicom_codes()) - NO_CODES - set(ReadingStatus)
 
 
 def codes_on_the_page() -> set[str]:

@@ -1,6 +1,6 @@
 """What the stable codes of the tables mean, one sentence each.
 
-Findings of scans bring their own sentence; here stand the codes of lesions, changes and markers.
+Findings of scans bring their own sentence too; what each of them means stands in `dicom_codes`.
 A code that is not here is shown as it is: a page never hides what it cannot explain.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from lesionscore.reports.dicom_codes import DICOM
 
 _SCANS = {
     "ct_not_done": "There is no CT at this visit.",
@@ -152,7 +154,7 @@ _COMPARABILITY = {
 }
 
 EXPLANATIONS: Mapping[str, str] = MappingProxyType(
-    _SCANS | _ALIGNMENT | _LESION | _UPTAKE | _VISITS | _MARKERS | _COMPARABILITY
+    DICOM | _SCANS | _ALIGNMENT | _LESION | _UPTAKE | _VISITS | _MARKERS | _COMPARABILITY
 )
 """What each stable code means."""
 

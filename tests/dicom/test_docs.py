@@ -8,11 +8,15 @@ from pathlib import Path
 
 from lesionscore.dicom.body import SuvType
 from lesionscore.dicom.policy import DEFAULT_POLICY, SuvPolicy
+from lesionscore.reports.codes import EXPLANATIONS
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs/dicom.md").read_text(encoding="utf-8")
 CODE = re.compile(r"^[a-z]+(_[a-z]+)+$")
+CODES = (PROJECT / "docs/codes.md").read_text(encoding="utf-8")
 FINDERS = ("add", "_note", "named", "Finding")
+NAMES = ("code", "lists")
+"""Variables that hold codes until a finding is made of them."""
 
 
 def codes_in_source() -> set[str]:
@@ -20,6 +24,8 @@ def codes_in_source() -> set[str]:
     found: set[str] = set()
     for path in (PROJECT / "lesionscore/dicom").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMES:
+                found |= {n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant)}
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -31,9 +37,10 @@ def codes_in_source() -> set[str]:
 
 
 def test_every_code_is_on_the_page() -> None:
-    """A finding that a user can meet is explained."""
-    listed = set(re.findall(r"^\| `([a-z_]+)` \|", PAGE, re.MULTILINE))
+    """A finding that a user can meet is explained, on the page and in a report."""
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", CODES, re.MULTILINE))
     assert codes_in_source() - listed == set()
+    assert codes_in_source() - set(EXPLANATIONS) == set()
 
 
 def test_every_test_named_exists() -> None:
