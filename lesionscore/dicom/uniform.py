@@ -9,6 +9,7 @@ from lesionscore.dicom import tags
 from lesionscore.dicom.geometry import names
 from lesionscore.dicom.header import Header
 from lesionscore.dicom.slices import Slice
+from lesionscore.dicom.units import units_of
 from lesionscore.errors import SuvError
 
 OF_THE_SERIES = {
@@ -41,11 +42,12 @@ def check_uniform(slices: Sequence[Slice]) -> None:
     Raises
     ------
     SuvError
-        Naming the element and the slices that differ from most.
+        Naming the element and the slices that differ from most; or if units are not known.
     """
     injections = [
         one.header.first_item(tags.RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE) for one in slices
     ]
+    _check(slices, [units_of(one.header) for one in slices], "units")
     for tag, name in OF_THE_SERIES.items():
         _check(slices, [_said(one.header, tag) for one in slices], name)
     for tag, name in OF_THE_INJECTION.items():

@@ -10,6 +10,7 @@ from lesionscore.dicom.header import Header
 from lesionscore.dicom.policy import Notes
 from lesionscore.errors import SuvError
 
+SAME_FRACTION = 1e-4  # decimal strings of 16 characters against doubles
 UCUM_UNITS = {
     "BQ/ML": "BQML",
     "BQML": "BQML",
@@ -56,9 +57,7 @@ def units_of(header: Header) -> tuple[str, str]:
         source = "Rescale Type (0028,1054), with no Units (0054,1001) and no real world value map,"
         named = header.code(tags.RESCALE_TYPE)
         if _known(named) is None:
-            mapped = header.first_item(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE)
-            unit = mapped.first_item(tags.MEASUREMENT_UNITS_CODE_SEQUENCE).code(tags.CODE_VALUE)
-            named = unit or named
+            named = mapped_unit(header) or named
     known = _known(named)
     if known is None:
         raise SuvError(
@@ -66,6 +65,44 @@ def units_of(header: Header) -> tuple[str, str]:
         )
     units, _, implied = known.partition(" ")
     return units, suv_type or implied
+
+
+def mapped_unit(header: Header) -> str:
+    """Give the unit of the real world value map that does what slope and intercept do.
+
+    Raises
+    ------
+    SuvError
+        If every map has another slope: its unit is not that of the rescaled values.
+
+    Notes
+    -----
+    A map without slope, or with 1 and 0 beside a rescale that has others, only names the unit.
+    """
+    units = []
+    rescale = header.number(tags.RESCALE_SLOPE), header.number(tags.RESCALE_INTERCEPT) or 0.0
+    for item in header.items(tags.REAL_WORLD_VALUE_MAPPING_SEQUENCE):
+        unit = item.first_item(tags.MEASUREMENT_UNITS_CODE_SEQUENCE).code(tags.CODE_VALUE)
+        slope = item.number(tags.REAL_WORLD_VALUE_SLOPE)
+        intercept = item.number(tags.REAL_WORLD_VALUE_INTERCEPT) or 0.0
+        if slope is None or (slope, intercept) == (1.0, 0.0) or _is_same(rescale, slope, intercept):
+            return unit
+        units.append(f"{unit} with slope {slope:g}")
+    if units:
+        raise SuvError(
+            f"the real world value map (0040,9096) gives {', '.join(units)}, but Rescale Slope "
+            f"(0028,1053) is {header.said(tags.RESCALE_SLOPE)}: the unit of the rescaled values is "
+            "not known"
+        )
+    return ""
+
+
+def _is_same(rescale: tuple[float | None, float], slope: float, intercept: float) -> bool:
+    """Whether a map turns stored values into the same numbers as the rescale."""
+    if rescale[0] is None:
+        return False
+    near = SAME_FRACTION * abs(slope)
+    return abs(rescale[0] - slope) <= near and abs(rescale[1] - intercept) <= max(near, 1e-9)
 
 
 def stored_suv_type(units: str, suv_type: str, notes: Notes) -> SuvType:

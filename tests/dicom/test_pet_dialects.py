@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from lesionscore.dicom import SuvPolicy, read_pet
@@ -196,3 +197,27 @@ def test_nothing_of_the_patient_is_kept(tmp_path: Path) -> None:
     patient = header.visit.patient
     for secret in (patient.name, str(patient.name).split("^")[0], patient.patient_id):
         assert secret not in words
+
+
+@pytest.mark.parametrize(
+    ("slope", "is_right"), [(None, True), (1.0, True), (0.5, False)], ids=["own", "one", "other"]
+)
+def test_a_map_of_another_slope_does_not_name_the_unit(
+    slope: float | None, is_right: bool, tmp_path: Path
+) -> None:
+    """Enhanced PET: the unit of a map is that of its own slope."""
+    header = PET_DIALECTS["enhanced_gml"].header()
+    written = write_pet_series(tmp_path / "pet", pet_image(6), header)
+    (path,) = written.files
+    ds = pydicom.dcmread(path)
+    for groups in ds.PerFrameFunctionalGroupsSequence:
+        groups.PixelValueTransformationSequence[0].RescaleType = "US"
+        if slope is not None:
+            groups.RealWorldValueMappingSequence[0].RealWorldValueSlope = slope
+    ds.save_as(path)
+    if not is_right:
+        with pytest.raises(LesionscoreError, match=r"real world value map .* with slope 0\.5"):
+            read_pet(tmp_path / "pet")
+        return
+    scan = read_pet(tmp_path / "pet")
+    assert largest_error(scan.volume, written.image) <= 1.01 * written.voxel_step
