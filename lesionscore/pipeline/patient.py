@@ -141,6 +141,7 @@ def _look_at_visits(
                 inclusion_pet,
                 protocol.uptake.uptake_min,
                 protocol.uptake.tracer,
+                None if ct.scan is None else ct.scan.info,
             )
             if is_inclusion and pet.scan is not None:
                 inclusion_pet = pet.scan.info

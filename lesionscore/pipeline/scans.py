@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from lesionscore.dicom.comparability import compare_scans
+from lesionscore.dicom.comparability import check_same_visit, compare_scans
 from lesionscore.dicom.find import SeriesSummary
 from lesionscore.dicom.header import ScanInfo
 from lesionscore.dicom.series import CtScan, PetScan, UnknownSeriesError, read_ct, read_pet
@@ -93,6 +93,7 @@ def read_visit_pet(
     inclusion: ScanInfo | None,
     window_min: tuple[float, float],
     tracer: str,
+    ct: ScanInfo | None = None,
 ) -> VisitPet:
     """Read a visit's PET in SUV by body weight; a refusal becomes a record, not an error.
 
@@ -108,6 +109,8 @@ def read_visit_pet(
         First and last minute after infusion that the protocol accepts, inclusive.
     tracer : str
         The protocol's tracer; another one is a finding.
+    ct : ScanInfo, optional
+        The visit's CT: both should give one weight and one frame of reference.
 
     Returns
     -------
@@ -121,7 +124,8 @@ def read_visit_pet(
         scan = read_pet(plan.pet, pet_unit=plan.pet_unit, tracer=tracer, series=plan.pet_series)
     except LesionscoreError as exc:
         return VisitPet(record=_refused(empty, exc, plan.row), scan=None)
-    record = _described(empty, scan.info, scan.volume.grid, scan.findings, inclusion)
+    findings = (*scan.findings, *(() if ct is None else check_same_visit(ct, scan.info)))
+    record = _described(empty, scan.info, scan.volume.grid, findings, inclusion)
     uptake_min = scan.suv.uptake_min
     return VisitPet(
         record=dataclasses.replace(
@@ -208,6 +212,9 @@ def _described(
 ) -> ScanRecord:
     """Record of a scan that was read."""
     comparability = None if inclusion is None else compare_scans(inclusion, info)
+    doubts = () if comparability is None else comparability.findings
+    differences = () if comparability is None else comparability.reasons
+    findings = (*findings, *(one for one in doubts if one.code not in differences))
     return dataclasses.replace(
         record,
         status=ReadingStatus.EVALUABLE,
@@ -221,6 +228,6 @@ def _described(
         scanner=info.scanner,
         reconstruction=info.reconstruction,
         comparable=None if comparability is None else comparability.comparable,
-        comparability_reasons=() if comparability is None else tuple(comparability.reasons),
+        comparability_reasons=tuple(differences),
         findings=tuple(f"{finding.code}: {finding.message}" for finding in findings),
     )
