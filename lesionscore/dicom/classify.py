@@ -103,6 +103,10 @@ def kind_of(one: Slice) -> Kind:
         return Kind.LOCALIZER
     if types & PROJECTIONS or PROJECTED.search(description):
         return Kind.PROJECTION
+    if is_pet and "REPROJECTION" in header.codes(tags.SERIES_TYPE):
+        return Kind.PROJECTION
+    if is_pet and header.code(tags.COUNTS_SOURCE) == "TRANSMISSION":
+        return Kind.OTHER
     if DOSE.search(description):
         return Kind.CAPTURE
     if is_ct:

@@ -295,6 +295,10 @@ def oddities(slices: Sequence[Slice]) -> list[Finding]:
     if slices[0].orientation is not None and abs(slices[0].normal[2]) < AXIAL:
         found.append(Finding(code="not_axial", message="the slices are not axial"))
     found.extend(mixed_settings(slices))
+    moving = {"DYNAMIC", "GATED"} & set(header.codes(tags.SERIES_TYPE))
+    if moving:
+        message = f"Series Type (0054,1000) is {moving.pop()}: one part of a longer acquisition"
+        found.append(Finding(code="not_static", message=message))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
 
 from lesionscore.dicom import tags
@@ -171,11 +172,8 @@ def injected_at(item: Header, reference: datetime, half_life: float, notes: Note
     whole = local_datetime(item, tags.RADIOPHARMACEUTICAL_START_DATETIME)
     clock = parse_time(item.text(tags.RADIOPHARMACEUTICAL_START_TIME))
     if whole is None and clock is None:
-        raise SuvError(
-            "Radiopharmaceutical Start DateTime (0018,1078) and Start Time (0018,1072) are both "
-            "missing: the decay since the injection cannot be known."
-            + explain(item, tags.RADIOPHARMACEUTICAL_START_TIME)
-        )
+        raise _no_start(item)
+    _check_precision(item, whole)
     if notes.is_strict:
         return _strict(whole, clock, reference, half_life, notes)
     if whole is not None:
@@ -213,6 +211,35 @@ def injected_at(item: Header, reference: datetime, half_life: float, notes: Note
             f"{_hours(reference - whole)} the scan; only the time of day was used",
         )
     return when
+
+
+def _no_start(item: Header) -> SuvError:
+    """Say what stands in place of the injection's time."""
+    elements = {
+        "Start DateTime (0018,1078)": item.text(tags.RADIOPHARMACEUTICAL_START_DATETIME),
+        "Start Time (0018,1072)": item.text(tags.RADIOPHARMACEUTICAL_START_TIME),
+    }
+    if not any(elements.values()):
+        return SuvError(
+            "Radiopharmaceutical Start DateTime (0018,1078) and Start Time (0018,1072) are both "
+            "missing: the decay since the injection cannot be known."
+            + explain(item, tags.RADIOPHARMACEUTICAL_START_TIME)
+        )
+    said = " and ".join(f"{name} {text or 'missing'}" for name, text in elements.items())
+    return SuvError(f"Radiopharmaceutical {said}: no time of day can be read; HHMMSS is accepted")
+
+
+def _check_precision(item: Header, whole: datetime | None) -> None:
+    """Refuse a time of injection that is given to the hour alone."""
+    tag, digits = tags.RADIOPHARMACEUTICAL_START_TIME, len("HH")
+    if whole is not None:
+        tag, digits = tags.RADIOPHARMACEUTICAL_START_DATETIME, len("YYYYMMDDHH")
+    text = re.split(r"[.+-]", item.text(tag) or "")[0]
+    if len(text) == digits:
+        raise SuvError(
+            f"the injection's time {text} ({tag >> 16:04X},{tag & 0xFFFF:04X}) is given to the "
+            "hour alone; SUV needs it to the minute"
+        )
 
 
 def _strict(

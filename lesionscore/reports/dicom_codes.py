@@ -48,6 +48,7 @@ DICOM: dict[str, str] = {
     "not_all_compared": "Not all could be compared with inclusion: a header does not say it.",
     "not_axial": "The slices are not axial.",
     "not_dicom": "Some files are no DICOM.",
+    "not_static": "The PET is one part of a dynamic or gated acquisition.",
     "outside_visit_window": "The scan lies outside the window of its visit.",
     "pet_rescale_intercept": "PET slices have an intercept; it was added.",
     "philips_factors_disagree": "The two factors of the header give different SUVs.",

@@ -14,7 +14,10 @@ import SimpleITK
 from typer.testing import CliRunner, Result
 
 from lesionscore.cli.app import app
+from lesionscore.quantities import Quantity
+from lesionscore.volumes.volume import read_image
 from phantoms.dicom import (
+    Arrangement,
     CtHeader,
     PetFault,
     PetHeader,
@@ -23,7 +26,7 @@ from phantoms.dicom import (
     write_pet_series,
     write_visit,
 )
-from tests.dicom.phantom_scans import ct_image, pet_image
+from tests.dicom.phantom_scans import ct_image, largest_error, pet_image
 
 SUV_KEYS = {"suv_max", "factor", "rule", "reference_time", "uptake_min", "findings"}
 
@@ -199,3 +202,15 @@ def test_real_scans_through_all_three(real: Path, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["visit"] for row in rows] == ["inclusion"] * 2
     assert all(row["ct"] and row["pet"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "arrangement", [Arrangement.OBLIQUE, Arrangement.FEET_FIRST, Arrangement.CORONAL_SLICES]
+)
+def test_the_nifti_has_the_right_axes(arrangement: Arrangement, tmp_path: Path) -> None:
+    """Every voxel at its patient position, however the slices lie."""
+    written = write_pet_series(tmp_path / "pet", pet_image(8), faults=[arrangement])
+    out = tmp_path / "suv.nii.gz"
+    assert run("suv", tmp_path / "pet", "--nifti", out).exit_code == 0
+    volume = read_image(out, Quantity.SUVBW)
+    assert largest_error(volume, written.image) <= 1.01 * written.voxel_step

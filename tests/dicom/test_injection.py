@@ -161,3 +161,29 @@ def test_a_weight_of_nobody_is_refused(weight: str) -> None:
     """Neither kg nor grams."""
     with pytest.raises(SuvError, match="nobody weighs"):
         weight_kg(pet(injection(), PATIENT_WEIGHT=weight), Notes())
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"RADIOPHARMACEUTICAL_START_TIME": "10"},
+        {"RADIOPHARMACEUTICAL_START_DATETIME": "2021031610"},
+        {"RADIOPHARMACEUTICAL_START_DATETIME": "2021031610+0100"},
+    ],
+    ids=["time", "datetime", "datetime with zone"],
+)
+def test_an_injection_to_the_hour_is_refused(start: dict[str, str]) -> None:
+    """Half an hour of 18F is 17 % of SUV."""
+    with pytest.raises(SuvError, match="hour alone"):
+        codes(pet(injection(**start)))
+
+
+def test_an_injection_to_the_minute_is_taken() -> None:
+    """As some writers have it."""
+    assert codes(pet(injection(RADIOPHARMACEUTICAL_START_TIME="1015"))) == set()
+
+
+def test_a_malformed_time_is_quoted() -> None:
+    """Not called missing."""
+    with pytest.raises(SuvError, match=r"Start Time \(0018,1072\) 93300: no time of day"):
+        codes(pet(injection(RADIOPHARMACEUTICAL_START_TIME="93300")))

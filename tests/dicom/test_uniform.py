@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from lesionscore.dicom import read_pet
+from lesionscore.dicom import find_series, read_pet
 from lesionscore.errors import SuvError
 from phantoms.dicom import write_pet_series
 from tests.dicom.phantom_scans import pet_image
@@ -68,3 +68,26 @@ def test_a_description_that_contradicts_the_correction_is_said(tmp_path: Path) -
     both = read_pet(tmp_path)
     assert both.info.series_number == 4
     assert both.info.choice.endswith("attenuation corrected beyond doubt")
+
+
+@pytest.mark.parametrize(
+    ("element", "kind", "measurable"),
+    [
+        ({"SeriesType": ["STATIC", "REPROJECTION"]}, "projection", False),
+        ({"CountsSource": "TRANSMISSION"}, "other", False),
+        ({"SeriesType": ["GATED", "IMAGE"]}, "pet", True),
+    ],
+)
+def test_what_is_no_whole_emission_scan_is_told_apart(
+    element: dict[str, object], kind: str, measurable: bool, tmp_path: Path
+) -> None:
+    """Reprojections and transmission are never measured, a gate with a finding."""
+    for path in write_pet_series(tmp_path / "pet", pet_image(4)).files:
+        ds = pydicom.dcmread(path)
+        for keyword, value in element.items():
+            setattr(ds, keyword, value)
+        ds.save_as(path)
+    (series,) = find_series(tmp_path).series
+    assert (series.kind, series.measurable) == (kind, measurable)
+    codes = {finding.code for finding in series.findings}
+    assert codes == ({"not_static"} if measurable else set())
