@@ -8,6 +8,7 @@ lies *outside the bone's outline* is taken as seen: there is no lesion in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,12 @@ SCALE_SHARE = 0.04  # weight of the next wider scale, where the nearer one has s
 NEAR_MM = 9.0  # surroundings within this distance decide what normal bone is
 CORTEX_CLEARANCE_MM = 1.6
 CLOSING_MM = 4.0
+DENSE_HU = 200.0
+GAP_MM = 2.0
+ENCLOSURE_REACH_MM = 25.0
+HALF_SPACE = 0.5
+HIGHEST_MUSCLE_HU = 115.0  # muscle, partly mixed with a thin cortex
+USUAL_SPONGY_HU = 200.0
 LEAST_CONTRAST_HU = 35.0
 LEAST_TEXTURE_HU = 14.0
 USUAL_TEXTURE_HU = 45.0
@@ -88,7 +95,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
     spacing = patch.spacing_zyx_mm
     smooth = ndimage.gaussian_filter(values, [0.8 / step for step in spacing])
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
-    normal, width = normal_level(smooth, away, lesion_hu)
+    normal, width = normal_level(smooth, away, lesion_hu, enclosed(smooth, lesion, spacing))
     spongy = _spongy_voxels(values, smooth, away, normal, width, spacing)
     level, texture, shared = _continued(patch, spongy, normal)
     inside = _outline(smooth, lesion, normal, lesion_hu, spacing)
@@ -112,7 +119,36 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
     )
 
 
-def normal_level(smooth: Singles, away: Singles, lesion_hu: float) -> tuple[float, float]:
+def enclosed(smooth: Singles, lesion: Flags, spacing: tuple[float, float, float]) -> Flags:
+    """Bone and what it encloses: the muscle beside a thin rib is not taken for its marrow.
+
+    Parameters
+    ----------
+    smooth : ndarray, shape (n_z, n_y, n_x)
+        HU, smoothed.
+    lesion : ndarray, shape (n_z, n_y, n_x), bool
+        Stands in for the bone that it took.
+    spacing : tuple of float
+        Voxel spacing z, y, x, mm.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), bool
+        Dense bone without its small gaps, and holes that two of three planes show closed: the
+        spinal canal is closed in one plane only.
+    """
+    shell = closed((smooth > DENSE_HU) | lesion, GAP_MM, spacing)
+    votes = np.zeros(shell.shape, dtype=np.uint8)
+    for axis in range(3):
+        planes = np.moveaxis(shell, axis, 0)
+        filled = np.stack([ndimage.binary_fill_holes(plane) for plane in planes])
+        votes += np.moveaxis(filled, 0, axis)
+    return np.asarray(shell | (votes >= 2))
+
+
+def normal_level(
+    smooth: Singles, away: Singles, lesion_hu: float, bone: Flags
+) -> tuple[float, float]:
     """Most common level of the surroundings that is not the lesion's, and its half width, HU.
 
     Parameters
@@ -123,6 +159,8 @@ def normal_level(smooth: Singles, away: Singles, lesion_hu: float) -> tuple[floa
         Distance from the lesion, mm; 0 or less inside.
     lesion_hu : float
         Level of the lesion.
+    bone : ndarray, shape (n_z, n_y, n_x), bool
+        From `enclosed`: tells sparse bone from the muscle beside a thin one.
 
     Returns
     -------
@@ -131,9 +169,23 @@ def normal_level(smooth: Singles, away: Singles, lesion_hu: float) -> tuple[floa
     """
     ring = (away > 0) & (away < NEAR_MM) & (smooth > AIR_HU) & (smooth < 700.0)
     ring &= np.abs(smooth - lesion_hu) > LEAST_CONTRAST_HU
-    pool = smooth[ring].astype(np.float64)
-    if pool.size < LEAST_SPONGY_VOXELS:
+    if int(ring.sum()) < LEAST_SPONGY_VOXELS:
         return lesion_hu + 150.0, 60.0
+    middle, width = _peak(smooth, away, ring)
+    if middle < HIGHEST_MUSCLE_HU:
+        alike = ring & (np.abs(smooth - middle) < width)
+        if float(bone[alike].mean()) < 0.5:  # muscle beside a thin bone
+            ring &= bone
+            if int(ring.sum()) < LEAST_SPONGY_VOXELS:
+                return USUAL_SPONGY_HU, 60.0
+            middle, width = _peak(smooth, away, ring)
+            middle = float(np.clip(middle, HIGHEST_MUSCLE_HU, USUAL_SPONGY_HU))
+    return middle, width
+
+
+def _peak(smooth: Singles, away: Singles, ring: Flags) -> tuple[float, float]:
+    """Most common value in a ring, the nearest voxels counting most, and its half width."""
+    pool = smooth[ring].astype(np.float64)
     weight = 1.0 / (1.0 + (away[ring] / 3.0) ** 2)
     edges = np.arange(AIR_HU, 701.0, 10.0)
     histogram, _ = np.histogram(pool, bins=edges, weights=weight)
@@ -201,13 +253,50 @@ def _outline(
     """Inside of the bone with the lesion filled in: what a closing of the bone holds."""
     halfway = 0.5 * (normal + lesion_hu)
     bone = smooth > halfway if normal > lesion_hu else smooth > lesion_hu + 100.0
-    solid = bone | lesion
-    pad = [int(np.ceil(CLOSING_MM / step)) + 1 for step in spacing]
+    around = bone & ~lesion
+    held = lesion & (share_enclosed(around, spacing) >= HALF_SPACE)
+    return closed(around | held, CLOSING_MM, spacing) & (bone | ~lesion | held)
+
+
+def share_enclosed(bone: Flags, spacing: tuple[float, float, float]) -> Singles:
+    """Share of the directions from each voxel in which bone lies within reach.
+
+    On the continued outline of a bone it is about one half, whether the outline is flat or
+    round; where a lesion has grown out into soft tissue it is less.
+    """
+    hits = np.zeros(bone.shape, dtype=np.float32)
+    total = 0.0
+    for step in product((-1, 0, 1), repeat=3):
+        length = float(np.linalg.norm(np.multiply(step, spacing)))
+        if length == 0:
+            continue
+        seen = bone.copy()
+        for _ in range(int(ENCLOSURE_REACH_MM / length)):
+            seen |= _neighbour(seen, step)
+        hits += seen
+        total += 1.0
+    return hits / np.float32(total)
+
+
+def _neighbour(flags: Flags, step: tuple[int, ...]) -> Flags:
+    """Each voxel's neighbour one step away; False beyond the patch."""
+    moved = np.zeros_like(flags)
+    here, there = [], []
+    for lag in step:
+        here.append(slice(max(0, -lag), -lag if lag > 0 else None))
+        there.append(slice(max(0, lag), lag if lag < 0 else None))
+    moved[tuple(here)] = flags[tuple(there)]
+    return moved
+
+
+def closed(solid: Flags, reach_mm: float, spacing: tuple[float, float, float]) -> Flags:
+    """Morphological closing by a ball."""
+    pad = [int(np.ceil(reach_mm / step)) + 1 for step in spacing]
     padded = np.pad(solid, [(n, n) for n in pad])
-    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= CLOSING_MM
-    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > CLOSING_MM
+    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= reach_mm
+    shrunk = ndimage.distance_transform_edt(grown, sampling=spacing) > reach_mm
     core = tuple(slice(n, -n) for n in pad)
-    return np.asarray(closed[core] | solid)
+    return np.asarray(shrunk[core] | solid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -24,6 +24,7 @@ from lesionscore.lesions.surface import Surface
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 HUBER = 2.5
 STEPS = 8
@@ -52,6 +53,9 @@ class Evidence:
         How much neighbours share that texture (see `Noise.shared`).
     noise : Noise
         Of the scan.
+    votes : ndarray, shape (n_z, n_y, n_x), bool
+        Voxels that say something; where a lesion has grown into soft tissue there is no edge, and
+        soft tissue does not keep its place beside the bone.
     lesion_hu, lesion_sd_hu : float
         Level of the lesion before looking at this scan, and its SD.
     field_sd_hu : float
@@ -71,6 +75,7 @@ class Evidence:
     bone_sd_hu: Singles
     bone_shared: float
     noise: Noise
+    votes: Flags
     lesion_hu: float
     lesion_sd_hu: float
     field_sd_hu: float = 0.0
@@ -285,7 +290,7 @@ class _Problem:
         patch = evidence.patch
         reach = OUTER_REACH_MM if evidence.field_sd_hu > 0 else 3.5 * max(patch.blur_zyx_mm)
         distance = signed_distance(arena, patch.grid, band_mm=reach + 0.5)
-        rows = np.flatnonzero(np.abs(distance.ravel()) < reach)
+        rows = np.flatnonzero((np.abs(distance) < reach) & evidence.votes)
         # a thinned choice of voxels is enough for a large lesion, and says so in its SD
         rows = rows[:: max(1, int(np.ceil(len(rows) / MOST_VOXELS)))]
         index = np.stack(np.unravel_index(rows, patch.grid.shape_zyx), axis=-1)

@@ -12,17 +12,20 @@ from scipy import ndimage
 from lesionscore.lesions.background import seen_bone
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.fit import Evidence, SurfaceFit, cost_without_lesion, fit_surface
-from lesionscore.lesions.foci import lesion_like, parts_of_lesion, surface_of_parts
+from lesionscore.lesions.foci import Focus, lesion_like, parts_of_lesion
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
 from lesionscore.lesions.rim import (
+    NO_DRIFT,
+    Drift,
     ExpectedBone,
     carried_flags,
-    scanner_drift_hu,
+    drift_around,
     visit_edge,
 )
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.segment import (
+    BROKEN_BELOW,
     INCLUSION,
     NOT_COVERED,
     NOT_IN_BONE,
@@ -30,21 +33,22 @@ from lesionscore.lesions.segment import (
     SHARPENING,
     SHARPENING_SD,
     InclusionLesion,
+    edge_trust,
     free_smoothness,
 )
 from lesionscore.lesions.shape import Smoothness
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.visit_starts import VisitStart, starts_at_visit
 from lesionscore.registration.transform import RigidTransform
 from lesionscore.volumes import Volume
 
 Singles = npt.NDArray[np.float32]
-SCALES = (1.0, 0.85, 0.7, 0.55, 0.4)
-"""Sizes of the inclusion's shape that are tried first."""
 TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
 QUICK_STEPS = 3
 TIGHT_STEPS = 5
-FREED = 2
+RIMMED, FREED = 2, 2
+"""How many of the best starts are tried with a sclerotic rim, and let free."""
 FREEDOM = 0.6
 """Of the freedom of a first segmentation: the shape is known from inclusion."""
 DENSEST_SHARE = 0.8
@@ -62,6 +66,8 @@ RIM_HU = (0.0, 150.0)
 """A rim may have become sclerotic since inclusion: both are tried."""
 RIM_SD_HU = 30.0
 BLUR_SD = 0.2
+SOFT_TISSUE_MM = 1.0
+"""Beyond this outside the bone's outline soft tissue has its own motion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,6 +86,8 @@ class AlignedScan:
         Expected error of the alignment at the lesion.
     flags : tuple of str
         Doubts of the alignment, carried to the reading.
+    drift : Drift
+        Offset of the whole scan against inclusion, from `scan_drift` over the lesions.
     """
 
     visit: str
@@ -87,6 +95,7 @@ class AlignedScan:
     visit_from_inclusion: RigidTransform
     registration_error_mm: float
     flags: tuple[str, ...] = ()
+    drift: Drift = NO_DRIFT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,6 +154,34 @@ def follow_lesion(
     return LesionCourse(lesion_id=inclusion.lesion_id, readings=readings, surfaces=surfaces)
 
 
+def drift_at_lesion(inclusion: InclusionLesion, scan: AlignedScan) -> Drift | None:
+    """Offset of a scan against inclusion as the bone around one lesion shows it.
+
+    Parameters
+    ----------
+    inclusion : InclusionLesion
+        The lesion at inclusion.
+    scan : AlignedScan
+        A later visit.
+
+    Returns
+    -------
+    Drift or None
+        None where too little bone is in view.
+    """
+    carried = inclusion.surface.moved(scan.visit_from_inclusion)
+    if not inclusion.in_bone or not bool(scan.ct.grid.contains(carried.vertices_mm).all()):
+        return None
+    patch = _patch(scan, carried)
+    return drift_around(patch, carried, _expected(inclusion, scan, patch))
+
+
+def _patch(scan: AlignedScan, carried: Surface) -> Patch:
+    """A visit's voxels around a lesion's place."""
+    reach = float(np.linalg.norm(carried.vertices_mm - np.asarray(carried.centre_mm), axis=1).max())
+    return make_patch(scan.ct, carried.centre_mm, reach + SURROUNDINGS_MM)
+
+
 def _read_visit(
     inclusion: InclusionLesion, scan: AlignedScan, rules: LesionRules
 ) -> tuple[CtReading, Surface | None]:
@@ -161,14 +198,14 @@ def _read_visit(
         return replace(blank, reasons=(NOT_IN_BONE,)), carried
     if not bool(scan.ct.grid.contains(carried.vertices_mm).all()):
         return replace(blank, reasons=(NOT_COVERED,)), None
-    reach = float(np.linalg.norm(carried.vertices_mm - np.asarray(carried.centre_mm), axis=1).max())
-    patch = make_patch(scan.ct, carried.centre_mm, reach + SURROUNDINGS_MM)
+    patch = _patch(scan, carried)
     expected = _expected(inclusion, scan, patch)
-    drift_hu = scanner_drift_hu(patch, carried, expected)
+    around = drift_around(patch, carried, expected)
+    drift_hu = (scan.drift if around is None else scan.drift.combined(around)).hu
     evidence = _evidence(inclusion, patch, expected, drift_hu)
     like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
-    seen = surface_of_parts(parts_of_lesion(like, patch, carried), patch)
-    best, nothing = _best_fit(carried, evidence, inclusion, seen)
+    parts = parts_of_lesion(like, patch, carried)
+    best, nothing = _best_fit(carried, evidence, inclusion, parts)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     extra_sd_mm = EXTRA_SD_SHARE * scan.registration_error_mm
     size = lesion_size(best.surface, best.draw(DRAWS, SEED), extra_sd_mm=extra_sd_mm)
@@ -187,6 +224,7 @@ def _read_visit(
         drift_hu,
         inclusion.reading.edge,
         rules.edge,
+        cortex_broken=inclusion.contact < BROKEN_BELOW,
     )
     events = visit_events(inclusion, scan.visit_from_inclusion, patch, evidence, expected, current)
     reading = replace(
@@ -241,6 +279,7 @@ def _evidence(
         bone_sd_hu=expected.spread_hu,
         bone_shared=inclusion.bone.texture_shared,
         noise=patch.noise,
+        votes=near(expected.is_bone, SOFT_TISSUE_MM, patch.spacing_zyx_mm),
         lesion_hu=inclusion.fit.lesion_hu + drift_hu,
         lesion_sd_hu=LESION_SD_HU,
         field_sd_hu=FIELD_SD_HU,
@@ -251,6 +290,13 @@ def _evidence(
     )
 
 
+def near(
+    flags: npt.NDArray[np.bool_], reach_mm: float, spacing: tuple[float, float, float]
+) -> npt.NDArray[np.bool_]:
+    """Voxels within reach of flagged ones."""
+    return np.asarray(ndimage.distance_transform_edt(~flags, sampling=spacing) <= reach_mm)
+
+
 def _carried(values: npt.NDArray[np.float32], at: npt.NDArray[np.float64]) -> Singles:
     """Trilinear values at array indices, shape (3, ...)."""
     return np.asarray(
@@ -259,38 +305,39 @@ def _carried(values: npt.NDArray[np.float32], at: npt.NDArray[np.float64]) -> Si
 
 
 def _best_fit(
-    carried: Surface, evidence: Evidence, inclusion: InclusionLesion, seen: Surface | None
+    carried: Surface, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
 ) -> tuple[SurfaceFit, float]:
     """Most probable of several surfaces, and the cost of having no lesion at all.
 
-    First the inclusion's shape at several sizes, and what a look at the scan shows (it may be in
-    parts, or off to one side), nearly rigid and with the scan's blur as it is; then the two most
-    probable of these with the blur fitted, and let free. Each step's freedom is paid for in
-    `SurfaceFit.cost`.
+    First several starts (see `starts_at_visit`), nearly rigid and with the scan's blur as it is;
+    then the two most probable of these with the blur fitted, and let free. Each step's freedom is
+    paid for in `SurfaceFit.cost`, a start's own shape in its price.
     """
-    centre = np.asarray(carried.centre_mm)
     quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
-    first: list[SurfaceFit] = []
-    starts = [
-        Surface(vertices_mm=centre + scale * (carried.vertices_mm - centre), faces=carried.faces)
-        for scale in SCALES
-    ]
-    for start in [*starts, *([] if seen is None else [seen])]:
-        first += [
-            fit_surface(start, replace(quick, rim_hu=rim_hu), TIGHT, QUICK_STEPS, carried)
-            for rim_hu in RIM_HU
-        ]
-    first.sort(key=lambda fit: fit.cost)
-    fits = []
-    for rough in first[:FREED]:
+    trust = edge_trust(inclusion.contact)
+    rigid = TIGHT.scaled(trust)
+
+    def tried(start: VisitStart, rim_hu: float) -> tuple[float, SurfaceFit, float]:
+        """A quick fit with what it costs."""
+        fit = fit_surface(start.surface, replace(quick, rim_hu=rim_hu), rigid, QUICK_STEPS, carried)
+        return fit.cost + start.price, fit, start.price
+
+    starts = starts_at_visit(carried, parts, evidence.patch, trust)
+    first = sorted(((*tried(start, RIM_HU[0]), start) for start in starts), key=lambda one: one[0])
+    rimmed = [tried(start, RIM_HU[1]) for *_, start in first[:RIMMED]]
+    chosen = sorted([one[:3] for one in first] + rimmed, key=lambda one: one[0])[:FREED]
+    fits: list[tuple[float, SurfaceFit]] = []
+    for _, rough, price in chosen:
         full = replace(evidence, rim_hu=rough.rim_prior_hu)
-        tight = fit_surface(rough.base, full, TIGHT, TIGHT_STEPS, carried)
-        smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM)
-        fits += [tight, fit_surface(tight.surface, full, smoothness, arena=carried)]
+        tight = fit_surface(rough.base, full, rigid, TIGHT_STEPS, carried)
+        smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
+        free = fit_surface(tight.surface, full, smoothness, arena=carried)
+        fits += [(tight.cost + price, tight), (free.cost + price, free)]
     # a "lesion" as dense as bone is sclerosis where the lesion was
     contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
-    lytic = [fit for fit in fits if fit.lesion_hu <= highest]
-    dense = [fit.cost for fit in fits if fit.lesion_hu > highest]
+    lytic = [pair for pair in fits if pair[1].lesion_hu <= highest]
+    dense = [cost for cost, fit in fits if fit.lesion_hu > highest]
     nothing = min([cost_without_lesion(carried, evidence), *dense])
-    return min(lytic or fits, key=lambda fit: fit.cost), nothing
+    cost, best = min(lytic or fits, key=lambda pair: pair[0])
+    return replace(best, cost=cost), nothing

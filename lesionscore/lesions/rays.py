@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from lesionscore.errors import MeasurementError
-from lesionscore.lesions.background import normal_level
+from lesionscore.lesions.background import enclosed, normal_level
 from lesionscore.lesions.meshing import cube_grid, mesh_step_mm
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.surface import Surface
@@ -60,12 +60,13 @@ def surface_from_point(patch: Patch, point_mm: PositionMm) -> tuple[Surface, flo
     away = np.linalg.norm(patch.positions_mm() - centre, axis=-1)
     level = float(np.median(patch.values_hu[away < max(2.2, 1.1 * max(patch.spacing_zyx_mm))]))
     typical = 4.0
+    bone = enclosed(smooth, away < typical, patch.spacing_zyx_mm)
     directions = _directions()
     patterns = _low_order(directions)
     radii = np.full(RAYS, typical)
     for _ in range(ROUNDS):
         away = np.linalg.norm(patch.positions_mm() - centre, axis=-1) - (typical + 1.0)
-        normal, _ = normal_level(smooth, away, level)
+        normal, _ = normal_level(smooth, away, level, bone)
         rise = max(0.5 * abs(normal - level), LEAST_RISE_HU)
         seen = _ray_lengths(smooth, patch, centre, directions, level, rise)
         typical = float(np.nanmedian(np.where(np.isfinite(seen), seen, LONGEST_RAY_MM)))

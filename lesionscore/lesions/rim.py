@@ -6,6 +6,7 @@ drift removed, so neither shrinkage by normal bone nor drift can pass for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,9 +30,12 @@ LEAST_SHELL_VOXELS = 12
 TISSUE_MM3 = 125.0  # volume of a piece of tissue whose change is one of its own
 USUAL_DRIFT_HU = 10.0
 LARGEST_DRIFT_HU = 40.0
+LOCAL_DRIFT_HU = 4.0  # of one place of a scan against the whole scan
 DRIFT_SD_HU = 4.0  # of the drift between neighbouring tissues of one scan
 SHARED_VOXELS_MM3 = 8.0  # volume over which trabecular texture goes together
 LEAST_SHARE = 0.25
+CORTEX_MM = 3.5  # cortex and its blur: dense again where a lesion had broken it, without sclerosis
+FORMER_MARGIN_MM = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,8 +65,26 @@ class Shells:
     reference_sd_hu: float | None
 
 
-def scanner_drift_hu(patch: Patch, carried: Surface, expected: ExpectedBone) -> float:
-    """Offset of a scan against inclusion, from tissue around the lesion.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Offset of a scan's HU against inclusion, and its SD."""
+
+    hu: float
+    sd_hu: float
+
+    def combined(self, other: Drift) -> Drift:
+        """What both say together, each by its certainty."""
+        mine, others = self.sd_hu**-2.0, other.sd_hu**-2.0
+        total = mine + others
+        return Drift(hu=(mine * self.hu + others * other.hu) / total, sd_hu=total**-0.5)
+
+
+NO_DRIFT = Drift(hu=0.0, sd_hu=USUAL_DRIFT_HU)
+"""What is known of a scanner's drift before looking."""
+
+
+def drift_around(patch: Patch, carried: Surface, expected: ExpectedBone) -> Drift | None:
+    """Offset of a scan against inclusion, from the bone around one lesion.
 
     Parameters
     ----------
@@ -75,23 +97,47 @@ def scanner_drift_hu(patch: Patch, carried: Surface, expected: ExpectedBone) -> 
 
     Returns
     -------
-    float
-        Median difference in HU, drawn towards 0 by as much as it is uncertain, and never more
-        than `LARGEST_DRIFT_HU`; 0 where too little is in view.
+    Drift or None
+        Median difference, and how well it is known; None where too little bone is in view.
     """
     away = signed_distance(carried, patch.grid, band_mm=REFERENCE_MM[1] + 1.0)
-    chosen = (away > REFERENCE_MM[0]) & (away < REFERENCE_MM[1])
+    chosen = (away > REFERENCE_MM[0]) & (away < REFERENCE_MM[1]) & expected.is_bone
     chosen &= (expected.level_hu > BODY_HU[0]) & (expected.level_hu < BODY_HU[1])
     slopes = np.gradient(expected.level_hu, *patch.spacing_zyx_mm)
     chosen &= np.sqrt(sum(slope**2 for slope in slopes)) < FLAT_HU_PER_MM
     if int(chosen.sum()) < LEAST_REFERENCE_VOXELS:
-        return 0.0
+        return None
     difference = (patch.values_hu - expected.level_hu)[chosen]
     middle = float(np.median(difference))
     spread = 1.4826 * float(np.median(np.abs(difference - middle)))
     tissues = max(float(chosen.sum()) * float(np.prod(patch.spacing_zyx_mm)) / TISSUE_MM3, 1.0)
-    drawn = middle / (1.0 + spread**2 / tissues / USUAL_DRIFT_HU**2)
-    return float(np.clip(drawn, -LARGEST_DRIFT_HU, LARGEST_DRIFT_HU))
+    return Drift(hu=middle, sd_hu=float(np.hypot(spread / tissues**0.5, LOCAL_DRIFT_HU)))
+
+
+def scan_drift(around: Sequence[Drift | None]) -> Drift:
+    """Drift of a whole scan from what was seen around each lesion.
+
+    Parameters
+    ----------
+    around : sequence of Drift or None
+        From `drift_around`, one per lesion.
+
+    Returns
+    -------
+    Drift
+        The median over the lesions, drawn towards none by as much as it is uncertain and never
+        beyond `LARGEST_DRIFT_HU`; its SD is that of one place of the scan.
+    """
+    seen = [drift for drift in around if drift is not None]
+    if not seen:
+        return NO_DRIFT
+    middle = float(np.median([drift.hu for drift in seen]))
+    typical = float(np.median([drift.sd_hu for drift in seen]))
+    pooled = NO_DRIFT.combined(Drift(hu=middle, sd_hu=typical / len(seen) ** 0.5))
+    return Drift(
+        hu=float(np.clip(pooled.hu, -LARGEST_DRIFT_HU, LARGEST_DRIFT_HU)),
+        sd_hu=float(np.hypot(pooled.sd_hu, LOCAL_DRIFT_HU)),
+    )
 
 
 def measure_shells(patch: Patch, carried: Surface, is_bone: Flags, rule: EdgeRule) -> Shells:
@@ -146,6 +192,8 @@ def visit_edge(
     drift_hu: float,
     inclusion: LesionEdge | None,
     rule: EdgeRule,
+    *,
+    cortex_broken: bool = False,
 ) -> LesionEdge | None:
     """Edge of a lesion at a visit against inclusion.
 
@@ -162,11 +210,13 @@ def visit_edge(
     expected : ExpectedBone
         The inclusion's bone on the visit's voxels.
     drift_hu : float
-        Of the scanner, from `scanner_drift_hu`.
+        Of the scan near the lesion.
     inclusion : LesionEdge or None
         The edge at inclusion.
     rule : EdgeRule
         Thickness of the shells.
+    cortex_broken : bool
+        The lesion had broken the cortex at inclusion.
 
     Returns
     -------
@@ -187,6 +237,7 @@ def visit_edge(
     away = signed_distance(surface, patch.grid, band_mm=rule.outer_shell_mm + 2.0)
     share = np.zeros_like(patch.values_hu) if current is None else coverage(current, patch)
     chosen = (away <= rule.outer_shell_mm) & (share < 1.0 - LEAST_SHARE) & expected.is_bone
+    chosen &= ~_new_cortex(patch, carried, expected.is_bone, cortex_broken)
     if int(chosen.sum()) < LEAST_SHELL_VOXELS:
         return edge
     rest = (1.0 - share)[chosen]
@@ -208,6 +259,15 @@ def visit_edge(
         sclerosis_change_hu=change,
         sclerosis_change_sd_hu=change_sd,
     )
+
+
+def _new_cortex(patch: Patch, carried: Surface, is_bone: Flags, cortex_broken: bool) -> Flags:
+    """Places of the former lesion where normal cortex may be back, which is no sclerosis."""
+    former = signed_distance(carried, patch.grid) < FORMER_MARGIN_MM
+    if cortex_broken:  # where the outline ran is not known
+        return np.asarray(former)
+    depth = ndimage.distance_transform_edt(is_bone, sampling=patch.spacing_zyx_mm)
+    return np.asarray(former & (depth < CORTEX_MM))
 
 
 def _mean_sd(patch: Patch, spread_hu: Singles, n_voxels: float) -> float:

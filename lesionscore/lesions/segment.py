@@ -30,6 +30,9 @@ INCLUSION = "inclusion"
 NOT_IN_BONE = "not_in_bone"
 NOT_COVERED = "not_covered"
 NO_EDGE = "no_edge_found"
+CORTEX_BROKEN = "cortex_broken"
+BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
+LEAST_TRUST = 0.35
 MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
 FIELD_SD_HU = 20.0
@@ -92,6 +95,8 @@ class InclusionLesion:
         On the inclusion CT.
     reading : CtReading
         Sizes, edge, state.
+    contact : float
+        Share of the surface that has bone beside it; the rest shows no edge.
     in_bone : bool
         False: it lies in soft tissue and its CT limbs are not evaluable.
     patch, fit, bone, draws
@@ -102,6 +107,7 @@ class InclusionLesion:
     neighbours: tuple[LesionSeed, ...]
     surface: Surface
     reading: CtReading
+    contact: float
     in_bone: bool
     patch: Patch
     fit: SurfaceFit
@@ -163,7 +169,9 @@ def segment_inclusion(
         start = surface_from_mask(seed.mask)
         patch = _patch_around(ct, start, seed.lesion_id)
         lesion_hu = _level(patch, start)
-        smoothness = mask_smoothness(start, seed.mask)
+        # where the image shows no edge, the reader's outline stands
+        trust = edge_trust(bone_contact(patch, start, lesion_hu))
+        smoothness = mask_smoothness(start, seed.mask).scaled(trust)
         margins: tuple[float, ...] = (1.5, 0.7)
     else:
         assert seed.position_mm is not None
@@ -173,6 +181,8 @@ def segment_inclusion(
     fit, bone = _refine(start, patch, lesion_hu, smoothness, margins)
     contact = bone_contact(patch, fit.surface, fit.lesion_hu)
     in_bone = contact >= LEAST_BONE_SHARE
+    if in_bone and contact < BROKEN_BELOW:
+        flags.append(CORTEX_BROKEN)
     draws = fit.draw(DRAWS, SEED)
     reading = _reading(seed, patch, fit, bone, draws, rules, in_bone, tuple(flags))
     return InclusionLesion(
@@ -180,6 +190,7 @@ def segment_inclusion(
         neighbours=tuple(neighbours),
         surface=fit.surface,
         reading=reading,
+        contact=contact,
         in_bone=in_bone,
         patch=patch,
         fit=fit,
@@ -200,6 +211,11 @@ def mask_smoothness(start: Surface, mask: Volume) -> Smoothness:
             (MASK_SD_VOXELS[2] * voxel, max(2.5, 0.4 * radius)),
         )
     )
+
+
+def edge_trust(contact: float) -> float:
+    """How far the image may move a known outline, 0 to 1, by the share that has bone beside it."""
+    return float(np.clip((contact - BROKEN_BELOW) / (1.0 - BROKEN_BELOW), LEAST_TRUST, 1.0))
 
 
 def free_smoothness(radius_mm: float) -> Smoothness:
@@ -296,6 +312,7 @@ def _evidence(patch: Patch, bone: BoneMap, lesion_hu: float) -> Evidence:
         bone_sd_hu=bone.spread_hu,
         bone_shared=bone.texture_shared,
         noise=patch.noise,
+        votes=bone.inside | ~bone.lesion,
         lesion_hu=lesion_hu,
         lesion_sd_hu=25.0,
         field_sd_hu=FIELD_SD_HU,

@@ -60,6 +60,7 @@ def surface_from_mask(mask: Volume) -> Surface:
         bone_sd_hu=outside,
         bone_shared=1.0,
         noise=patch.noise,
+        votes=np.ones(share.shape, dtype=np.bool_),
         lesion_hu=1.0,
         lesion_sd_hu=1e-3,
     )

@@ -14,6 +14,7 @@ from lesionscore.errors import Finding, LesionscoreError, MeasurementError
 from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.quantities import PositionMm, Quantity
+from lesionscore.registration.threads import available_threads, ordered_map
 from lesionscore.volumes import Volume
 
 MASK_REFUSED = "mask_refused"
@@ -75,11 +76,15 @@ def find_lesions(
             found[plan.lesion_id] = FoundLesion(
                 plan=plan, lesion=None, reasons=(exc.code,), failure=str(exc)
             )
-    for plan in plans:
-        if plan.lesion_id in seeds:
-            seed, findings = seeds[plan.lesion_id]
-            others = [other for name, (other, _) in seeds.items() if name != plan.lesion_id]
-            found[plan.lesion_id] = _segmented(plan, seed, others, scan, protocol, findings)
+
+    def segmented(plan: LesionPlan) -> FoundLesion:
+        seed, findings = seeds[plan.lesion_id]
+        others = [other for name, (other, _) in seeds.items() if name != plan.lesion_id]
+        return _segmented(plan, seed, others, scan, protocol, findings)
+
+    seeded = [plan for plan in plans if plan.lesion_id in seeds]
+    for lesion in ordered_map(segmented, seeded, available_threads()):
+        found[lesion.plan.lesion_id] = lesion
     return {plan.lesion_id: found[plan.lesion_id] for plan in plans}
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from statistics import median
 
-from lesionscore.lesions.follow import AlignedScan, LesionCourse, follow_lesion
+from threadpoolctl import threadpool_limits
+
+from lesionscore.lesions.follow import (
+    AlignedScan,
+    LesionCourse,
+    drift_at_lesion,
+    follow_lesion,
+)
 from lesionscore.lesions.records import CtReading, PetReading, ReadingStatus
+from lesionscore.lesions.rim import Drift, scan_drift
 from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.strip import make_strip, strip_half_width_mm
 from lesionscore.pipeline.follow_up import (
@@ -75,6 +84,13 @@ def evaluate_patient(
     OutputError
         If the output folder cannot be written.
     """
+    # many small products in own threads: a linear algebra library's threads would fight them
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _evaluate(case, protocol, out, told)
+
+
+def _evaluate(case: PatientCase, protocol: Protocol, out: Path, told: Told) -> PatientResult:
+    """Do what `evaluate_patient` says."""
     stages = Stages(told=told)
     folder = PatientFolder.make(out, case.patient_id)
     by_visit = {plan.visit: plan for plan in case.visits}
@@ -91,7 +107,8 @@ def evaluate_patient(
         stages.stage("measure", f"measuring {len(lesions)} lesions"),
         ThreadPoolExecutor(LESION_THREADS) as threads,
     ):
-        followed = threads.map(lambda one: _follow(one, views, protocol), lesions.values())
+        drifts = _scan_drifts(lesions, views, threads)
+        followed = threads.map(lambda one: _follow(one, views, drifts, protocol), lesions.values())
         courses = dict(zip(lesions, followed, strict=True))
     with stages.stage("write", "writing masks, transforms and pictures"):
         _write(folder, case, views, lesions, courses)
@@ -157,23 +174,50 @@ def _look_at_visits(
     return views
 
 
+def _aligned_scan(lesion: InclusionLesion, view: VisitView) -> AlignedScan | None:
+    """A later visit as following a lesion takes it; None where its bone was not aligned."""
+    own = view.views.get(lesion.lesion_id)
+    if view.visit == INCLUSION or own is None or not own.is_aligned:
+        return None
+    return AlignedScan(
+        visit=view.visit,
+        ct=own.ct,
+        visit_from_inclusion=own.transform,
+        registration_error_mm=own.alignment.error_mm or 0.0,
+        flags=_alignment_flags(own.alignment),
+    )
+
+
+def _scan_drifts(
+    lesions: Mapping[str, InclusionLesion],
+    views: Mapping[str, VisitView],
+    threads: ThreadPoolExecutor,
+) -> dict[str, Drift]:
+    """Drift of every visit's CT, from the bone around all lesions together."""
+
+    def around(lesion: InclusionLesion, view: VisitView) -> Drift | None:
+        scan = _aligned_scan(lesion, view)
+        return None if scan is None else drift_at_lesion(lesion, scan)
+
+    return {
+        visit: scan_drift(list(threads.map(around, lesions.values(), repeat(view))))
+        for visit, view in views.items()
+    }
+
+
 def _follow(
-    lesion: InclusionLesion, views: Mapping[str, VisitView], protocol: Protocol
+    lesion: InclusionLesion,
+    views: Mapping[str, VisitView],
+    drifts: Mapping[str, Drift],
+    protocol: Protocol,
 ) -> LesionCourse:
     """Measure one lesion at every visit where its bone was aligned."""
-    name = lesion.region.lesion_id
     scans = [
-        AlignedScan(
-            visit=visit,
-            ct=view.views[name].ct,
-            visit_from_inclusion=view.views[name].transform,
-            registration_error_mm=view.views[name].alignment.error_mm or 0.0,
-            flags=_alignment_flags(view.views[name].alignment),
-        )
-        for visit, view in views.items()
-        if visit != INCLUSION and name in view.views and view.views[name].is_aligned
+        replace(scan, drift=drifts[scan.visit])
+        for scan in (_aligned_scan(lesion, view) for view in views.values())
+        if scan is not None
     ]
-    inclusion_ct = views[INCLUSION].views[name].ct
+    inclusion_ct = views[INCLUSION].views[lesion.lesion_id].ct
     return follow_lesion(lesion, inclusion_ct, scans, protocol)
 
 

@@ -50,6 +50,7 @@ _LESION = {
     "inclusion_too_small": "The lesion was too small to measure at inclusion.",
     "lesion_merged": "The lesion has merged with another.",
     "lesion_reappeared": "The lesion was gone and is there again.",
+    "cortex_broken": "The lesion had broken the cortex; part of its outline is the given one.",
     "lesion_split": "The lesion has split.",
     "mask_refused": "The mask cannot be used with the inclusion CT; the finding says why.",
     "measurable_limit_unknown": "Whether the lesion is large enough to measure is not known.",
