@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from errno import EEXIST
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -86,7 +88,7 @@ def write_patients(
     Parameters
     ----------
     folder : Path
-        Made if it does not exist.
+        Made if it does not exist; an earlier phantom in it is replaced.
     patients : sequence of Patient
         Ids must differ.
     files : mapping, optional
@@ -97,9 +99,13 @@ def write_patients(
         As in `write_study`.
     about : mapping, optional
         Goes into ``truth/truth.json``: seed, preset, scenario.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds something else than a phantom.
     """
-    (folder / "masks").mkdir(parents=True, exist_ok=True)
-    (folder / "truth").mkdir(exist_ok=True)
+    _make_room(folder)
     total = len(patients) * len(VISITS)
     written: dict[tuple[str, str], VisitTruth] = {}
     for patient in patients:
@@ -120,6 +126,18 @@ def write_patients(
     write_tables(folder, patients, written, masks)
     write_marker_tables(folder, patients, seed, markers)
     write_truth(folder, patients, written, about or {})
+
+
+def _make_room(folder: Path) -> None:
+    """Make the study folder; slices of an earlier phantom would become part of its series."""
+    truth = folder / "truth" / "truth.json"
+    if folder.is_dir() and any(folder.iterdir()) and not truth.exists():
+        raise FileExistsError(EEXIST, "the folder holds something else than a phantom", str(folder))
+    for part in ("dicom", "masks", "truth"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    (folder / "masks").mkdir(parents=True)
+    truth.parent.mkdir()
+    truth.write_text("{}\n")  # filled at the end; until then it says whose folder this is
 
 
 def _write_visit(folder: Path, patient: Patient, visit: str, files: VisitFiles) -> VisitTruth:

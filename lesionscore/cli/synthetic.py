@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,33 +46,71 @@ def demo(
 
 
 def phantom(
+    ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder for the study; made when not there.")],
     patients: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     preset: Annotated[
         Preset, typer.Option(help="small: T8 to hips; full: skull to mid-thigh.")
     ] = Preset.SMALL,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Named patients instead of random ones: a name or a TOML file."),
+    ] = None,
 ) -> None:
     """Write a synthetic study folder with its exact truth."""
-    _write_phantoms(folder, patients=patients, seed=seed, preset=preset)
+    if scenario is None:
+        _write_phantoms(folder, patients=patients, seed=seed, preset=preset)
+    else:
+        _refuse_choices_of_chance(ctx)
+        _write_scenario(folder, scenario)
     say(f"study: {folder}")
     say(f"truth: {folder / 'truth'}")
 
 
+def _refuse_choices_of_chance(ctx: typer.Context) -> None:
+    """Refuse options that a scenario sets by itself: nothing given is passed over in silence."""
+    for name in ("patients", "seed", "preset"):
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--{name} is set by the scenario; leave one of the two out")
+
+
 def _write_phantoms(folder: Path, *, patients: int, seed: int, preset: Preset) -> None:
-    """Write the study, or say why not."""
+    """Write random patients, or say why not."""
     # imported here: the phantoms are not needed, nor loaded, for any other command
     from phantoms.lesions.courses import VISITS
     from phantoms.study import write_study
 
+    with _writing(folder, patients * len(VISITS)) as written:
+        write_study(folder, patients=patients, seed=seed, preset=preset.value, progress=written)
+
+
+def _write_scenario(folder: Path, name: str) -> None:
+    """Write a scenario's patients, or say why not."""
+    from phantoms.lesions.courses import VISITS
+    from phantoms.scenario import ScenarioError, load_scenario, write_scenario
+
     try:
-        with progress_bar(patients * len(VISITS), "synthetic scans") as told:
+        scans = len(load_scenario(name).patients) * len(VISITS)
+    except (ScenarioError, OSError) as exc:
+        say_error(str(exc))
+        raise typer.Exit(Exit.NOTHING_DONE) from exc
+    with _writing(folder, scans) as written:
+        write_scenario(folder, name, progress=written)
+
+
+@contextmanager
+def _writing(folder: Path, scans: int) -> Iterator[Callable[[int, int, str], None]]:
+    """Show what is written; a folder that cannot be written ends with 2."""
+    try:
+        with progress_bar(scans, "synthetic scans") as told:
 
             def written(_done: int, _total: int, what: str) -> None:
                 told(what, "written")
                 told(what, "")
 
-            write_study(folder, patients=patients, seed=seed, preset=preset.value, progress=written)
+            yield written
     except OSError as exc:
         say_error(f"{folder}: cannot be written ({exc.strerror or exc})")
         raise typer.Exit(Exit.NOTHING_DONE) from exc

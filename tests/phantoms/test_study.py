@@ -157,3 +157,25 @@ def test_an_unknown_kind_of_masks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="some"):
         write_study(tmp_path / "x", patients=1, seed=1, preset="small", masks="some")
     assert not (tmp_path / "x").exists()
+
+
+def test_slices_of_an_earlier_phantom_do_not_stay(tmp_path: Path) -> None:
+    """Another seed in the same folder: nothing of the first is left, not even half a run's."""
+    folder = tmp_path / "study"
+    write_patients(folder, [])
+    stale = folder / "dicom" / "P01" / "inclusion" / "ct" / "old.dcm"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    write_patients(folder, [])
+    assert not stale.exists()
+    assert (folder / "truth" / "truth.json").stat().st_size > 3
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """Nothing is written beside what is no phantom's, and nothing taken away."""
+    mine = tmp_path / "dicom" / "mine.dcm"
+    mine.parent.mkdir()
+    mine.touch()
+    with pytest.raises(FileExistsError, match="something else"):
+        write_patients(tmp_path, [])
+    assert [path.name for path in tmp_path.rglob("*")] == ["dicom", "mine.dcm"]
