@@ -145,10 +145,11 @@ def _as_scanned(slab: Floats32, scan: ScanPlan) -> Floats32:
     """Apply the tube voltage's effect on bone and the scanner's drift (tissue, not air)."""
     if scan.kvp != 120.0:
         gain = (120.0 / scan.kvp) ** 0.75 - 1.0
-        slab = slab + np.float32(gain) * np.maximum(slab - 60.0, 0.0)
+        slab = np.asarray(slab + np.float32(gain) * np.maximum(slab - 60.0, 0.0), np.float32)
     if scan.drift_hu:
-        slab = slab + np.float32(scan.drift_hu) * np.clip((slab + 600.0) / 400.0, 0.0, 1.0)
-    return np.asarray(slab, dtype=np.float32)
+        tissue = np.clip((slab + 600.0) / 400.0, 0.0, 1.0)
+        slab = np.asarray(slab + np.float32(scan.drift_hu) * tissue, np.float32)
+    return slab
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import ConvexHull
 from skimage.measure import marching_cubes
 
@@ -39,7 +40,10 @@ def even(patient: Patient, *, with_lesions: bool) -> Patient:
 
 
 def lesion_share(patient: Patient, lesion_id: str, visit: str, spacing_mm: float) -> Image:
-    """How much of each voxel of an ideal scan is lesion: by how far it left normal bone."""
+    """How much of each voxel of an ideal scan is lesion: by how far it left the bone around it.
+
+    The bone around it is normal bone, and a rim or scar where the lesion has one.
+    """
     plan = patient.lesion(lesion_id)
     half = 0.75 * plan.diameter_mm + 3.0
     scan = patient.around(lesion_id, visit, half, spacing_mm, Kernel.IDEAL)
@@ -48,8 +52,14 @@ def lesion_share(patient: Patient, lesion_id: str, visit: str, spacing_mm: float
     normal, seen = np.asarray(healthy.array, dtype=float), np.asarray(ill.array, dtype=float)
     core = normal - seen > 0.9 * (normal - plan.inside_hu)  # a lesion has a texture of its own
     inside_hu = float(seen[core & (normal > plan.inside_hu + 60)].mean())
-    share = (normal - seen) / (normal - inside_hu)
-    return replace(ill, array=np.where(normal > inside_hu + 25, share, 0.0))
+    painted = plan.painted(visit)
+    around = normal + max(painted.rim_hu, painted.scar_hu)
+    share = np.where(normal > inside_hu + 25, (around - seen) / (around - inside_hu), 0.0)
+    # beyond a rim normal bone is as far below it: only what hangs together with the core counts
+    parts, _ = ndimage.label(share > 0.5)
+    largest = np.bincount(parts[core & (parts > 0)]).argmax()
+    near = ndimage.binary_dilation(parts == largest, iterations=2)
+    return replace(ill, array=np.where(near, share, 0.0))
 
 
 def half_way_size(share: Image) -> tuple[float, float]:
