@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,21 @@ BY_IBSI = {
     ("cnts_activity_only", "missing_frame_duration"): "refused",
     ("cnts_both", "missing_decay_correction"): "said",  # the SUV factor needs none
 }
+DIALECTS_PAGE = Path(__file__).resolve().parents[2] / "docs/dialects.md"
+
+
+def documented() -> dict[str, tuple[str, set[str]]]:
+    """Rule and findings of each dialect, as the page has them."""
+    found = {}
+    for line in DIALECTS_PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 5 and cells[0].startswith("`"):
+            codes = set(re.findall(r"`([a-z_]+)`", cells[3]))
+            found[cells[0].strip("`")] = (cells[2].strip("`"), codes)
+    return found
+
+
+DOCUMENTED = documented()
 NO_DECAY_NEEDED = ("gml_bare", "gml_janma_male", "cm2ml")
 
 
@@ -37,16 +53,24 @@ NO_DECAY_NEEDED = ("gml_bare", "gml_janma_male", "cm2ml")
 def test_a_dialect_gives_the_true_suv_or_is_refused(name: str, tmp_path: Path) -> None:
     """Truth table of the dialects: the same map of SUV however it was written."""
     written = write_pet_series(tmp_path / "pet", pet_image(), PET_DIALECTS[name].header())
+    rule, codes = DOCUMENTED[name]
     try:
         scan = read_pet(tmp_path / "pet")
     except LesionscoreError:
         assert responds_rightly(written.outcome, refused=True, right=False, said=True)
+        assert rule == "refused"
         return
+    assert (scan.suv.rule, {finding.code for finding in scan.findings}) == (rule, codes)
     right = largest_error(scan.volume, written.image) <= 1.01 * written.voxel_step
     said = bool(scan.findings)
     assert responds_rightly(written.outcome, refused=False, right=right, said=said)
     if right and written.suv_per_unit:
         assert sorted(scan.suv.factors) == pytest.approx(sorted(written.suv_per_unit), rel=2e-4)
+
+
+def test_the_page_lists_every_dialect() -> None:
+    """No row too many, none too few."""
+    assert list(DOCUMENTED) == list(PET_DIALECTS)
 
 
 BASES = ("bqml_start_siemens", "gml_bare", "cnts_both")
