@@ -35,6 +35,7 @@ from lesionscore.lesions.segment import (
     InclusionLesion,
     edge_trust,
     free_smoothness,
+    unseen_sd_mm,
 )
 from lesionscore.lesions.shape import Smoothness
 from lesionscore.lesions.sizing import DRAWS, lesion_size
@@ -56,6 +57,8 @@ LEAST_RISE_HU = 60.0
 SURROUNDINGS_MM = 14.0
 EXTRA_SD_SHARE = 0.7
 """Share of the alignment's error that an unknown bone map passes on to a diameter."""
+SHARED_ERROR = 0.35
+"""Correlation of a diameter's error with that at inclusion: the same bone, the same model."""
 COMPLETE_PRIOR_ODDS = 20.0
 """Complete healing is rare: this many to one against it before the scan is looked at."""
 PLACEMENT_MM = 0.15
@@ -207,8 +210,13 @@ def _read_visit(
     parts = parts_of_lesion(like, patch, carried)
     best, nothing = _best_fit(carried, evidence, inclusion, parts)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    extra_sd_mm = EXTRA_SD_SHARE * scan.registration_error_mm
-    size = lesion_size(best.surface, best.draw(DRAWS, SEED), extra_sd_mm=extra_sd_mm)
+    unseen_mm = unseen_sd_mm(best.surface, inclusion.contact)
+    size = lesion_size(
+        best.surface,
+        best.draw(DRAWS, SEED),
+        extra_sd_mm=float(np.hypot(EXTRA_SD_SHARE * scan.registration_error_mm, unseen_mm)),
+        correlation=SHARED_ERROR,
+    )
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
     odds = float(np.clip(best.cost - nothing - np.log(COMPLETE_PRIOR_ODDS), -50.0, 50.0))
     gone = 1.0 / (1.0 + np.exp(-odds))
@@ -283,7 +291,8 @@ def _evidence(
         lesion_hu=inclusion.fit.lesion_hu + drift_hu,
         lesion_sd_hu=LESION_SD_HU,
         field_sd_hu=FIELD_SD_HU,
-        rim_sd_hu=RIM_SD_HU,
+        # where little edge shows, a free rim could stand in for the lesion itself
+        rim_sd_hu=RIM_SD_HU * edge_trust(inclusion.contact) ** 2,
         blur_sd=BLUR_SD,
         sharpening=SHARPENING,
         sharpening_sd=SHARPENING_SD,
@@ -338,6 +347,6 @@ def _best_fit(
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
     lytic = [pair for pair in fits if pair[1].lesion_hu <= highest]
     dense = [cost for cost, fit in fits if fit.lesion_hu > highest]
-    nothing = min([cost_without_lesion(carried, evidence), *dense])
     cost, best = min(lytic or fits, key=lambda pair: pair[0])
+    nothing = min([cost_without_lesion(carried, evidence), *dense]) if lytic else -np.inf
     return replace(best, cost=cost), nothing

@@ -34,6 +34,7 @@ LOCAL_DRIFT_HU = 4.0  # of one place of a scan against the whole scan
 DRIFT_SD_HU = 4.0  # of the drift between neighbouring tissues of one scan
 SHARED_VOXELS_MM3 = 8.0  # volume over which trabecular texture goes together
 LEAST_SHARE = 0.25
+UNSHARPNESS_MM = 0.3  # of a steep place's own slope: another kernel, or a shift unseen
 CORTEX_MM = 3.5  # cortex and its blur: dense again where a lesion had broken it, without sclerosis
 FORMER_MARGIN_MM = 0.7
 
@@ -226,7 +227,8 @@ def visit_edge(
     Notes
     -----
     A voxel with a share *c* of lesion shows ``c * lesion + (1 - c) * (bone + sclerosis)``. The
-    sclerosis of the shell is the least-squares value over its voxels. The shell is that around
+    sclerosis of the shell is the weighted least-squares value over its voxels; beside cortex, where
+    another kernel alone changes what is seen, they count little. The shell is that around
     what is left; of a lesion that is gone, its whole place and the shell around it.
     """
     shells = measure_shells(patch, carried, expected.is_bone, rule)
@@ -243,9 +245,14 @@ def visit_edge(
     rest = (1.0 - share)[chosen]
     bone = expected.level_hu[chosen] + drift_hu
     excess = patch.values_hu[chosen] - share[chosen] * lesion_hu - rest * bone
-    total = float((rest**2).sum())
-    change = float((rest * excess).sum() / total)
-    change_sd = _mean_sd(patch, expected.spread_hu[chosen], total)
+    slopes = np.gradient(expected.level_hu, *patch.spacing_zyx_mm)
+    steep = np.sqrt(sum(slope**2 for slope in slopes))[chosen]
+    spread2 = expected.spread_hu[chosen] ** 2 + (UNSHARPNESS_MM * steep) ** 2
+    weight = rest / (patch.noise.sd_hu**2 + spread2)
+    total = float((weight * rest).sum())
+    change = float((weight * excess).sum() / total)
+    counted = float((weight * rest).sum() ** 2 / ((weight * rest) ** 2).sum())
+    change_sd = _mean_sd(patch, float((weight * rest * spread2).sum()) / total, counted)
     rim_change = shells.rim_hu - inclusion.rim_hu - drift_hu
     return LesionEdge(
         rim_hu=shells.rim_hu,
@@ -270,11 +277,11 @@ def _new_cortex(patch: Patch, carried: Surface, is_bone: Flags, cortex_broken: b
     return np.asarray(former & (depth < CORTEX_MM))
 
 
-def _mean_sd(patch: Patch, spread_hu: Singles, n_voxels: float) -> float:
+def _mean_sd(patch: Patch, spread2: float, n_voxels: float) -> float:
     """SD of a mean over a shell: noise, texture that is not known, and drift."""
     voxel_mm3 = float(np.prod(patch.spacing_zyx_mm))
     textures = max(n_voxels * voxel_mm3 / SHARED_VOXELS_MM3, 1.0)
-    texture2 = float((spread_hu**2).mean()) / textures
+    texture2 = spread2 / textures
     noise2 = patch.noise.effective_variance / max(n_voxels, 1.0)
     return float(np.sqrt(noise2 + texture2 + DRIFT_SD_HU**2))
 

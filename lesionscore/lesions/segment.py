@@ -33,6 +33,7 @@ NO_EDGE = "no_edge_found"
 CORTEX_BROKEN = "cortex_broken"
 BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
 LEAST_TRUST = 0.35
+UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
 MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
 FIELD_SD_HU = 20.0
@@ -216,6 +217,11 @@ def mask_smoothness(start: Surface, mask: Volume) -> Smoothness:
 def edge_trust(contact: float) -> float:
     """How far the image may move a known outline, 0 to 1, by the share that has bone beside it."""
     return float(np.clip((contact - BROKEN_BELOW) / (1.0 - BROKEN_BELOW), LEAST_TRUST, 1.0))
+
+
+def unseen_sd_mm(surface: Surface, contact: float) -> float:
+    """SD that the part of a surface without an edge adds to its diameters, mm."""
+    return UNSEEN_SD_SHARE * 2.0 * surface.radius_mm * (1.0 - edge_trust(contact))
 
 
 def free_smoothness(radius_mm: float) -> Smoothness:

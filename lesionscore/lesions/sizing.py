@@ -18,6 +18,8 @@ Indices = npt.NDArray[np.int64]
 DRAWS = 120
 AXIAL_DRAWS = 40
 LEAST_SD_MM = 0.05
+MODEL_SD_MM = 0.2
+"""What the surface's patterns and the model of the scan leave out, on phantoms."""
 
 
 def drawn_longest_mm(draws: Floats, parts: Indices | None = None) -> Floats:
@@ -74,6 +76,7 @@ def lesion_size(
         Sizes of the surface itself; SD over the draws.
     """
     size = measure_surface(surface)
+    extra_sd_mm = float(np.hypot(extra_sd_mm, MODEL_SD_MM))
     longest_sd = float(np.hypot(drawn_longest_mm(draws, surface.vertex_parts()).std(), extra_sd_mm))
     axial = np.array([axial_sizes(v, surface.faces, 1.0) for v in draws[:AXIAL_DRAWS]])
     axial_sd = float(np.hypot(axial[:, 0].std(), extra_sd_mm))
