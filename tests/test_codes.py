@@ -42,7 +42,7 @@ PARTS = {"not_done", "path_not_found"}
 NO_CODES = PARTS | {"off_protocol_day", "protocol_hash", "suv_max", "patient_id", "lesion_id"}
 OF_THE_STUDY = {
     *("label_changed", "no_markers", "off_protocol_date_missing", "patient_without_lesions"),
-    *("patient_without_visits", "scan_used_twice"),
+    *("patient_without_visits", "reads_replace_images", "scan_used_twice"),
 }
 """Findings, which bring their own sentence to the pages."""
 

@@ -780,6 +780,12 @@ def test_a_header_without_markers_is_told_like_no_table(folder: Path) -> None:
 def test_reads_take_the_place_of_images(folder: Path) -> None:
     """Lesions that a reader read need neither point, mask nor CT."""
     replace(folder, "visits", "dicom/P02/inclusion/ct", "")
+    replace(
+        folder,
+        "visits",
+        "P02,month_3,2020-05-04,,",
+        "P02,month_3,2020-05-04,,\nP02,month_12,2021-02-03,,",
+    )
     replace(folder, "lesions", "1,2,3,masks/P02.nii.gz,7", ",,,,")
     (folder / "reads.csv").write_text(
         "patient_id,lesion_id,visit,reader,longest_diameter_mm,sclerosis,complete,suv_max,event\n"
@@ -797,6 +803,24 @@ def test_reads_take_the_place_of_images(folder: Path) -> None:
         Call.NOT_EVALUABLE,
         "reappeared",
     )
+
+
+def test_a_read_needs_the_date_of_its_visit(folder: Path) -> None:
+    """The window and the day of leaving are judged by it."""
+    (folder / "reads.csv").write_text(
+        "patient_id,lesion_id,visit,longest_diameter_mm\nP01,L1,month_24,12\n"
+    )
+    assert places(faults_of(folder)) == {("reads.csv", 2, "visit")}
+
+
+def test_scans_that_reads_replace_are_told(folder: Path) -> None:
+    """Nothing is passed over in silence."""
+    (folder / "reads.csv").write_text(
+        "patient_id,lesion_id,visit,longest_diameter_mm\nP01,L1,inclusion,12\n"
+    )
+    (finding,) = read_study(folder).findings
+    assert finding.code == "reads_replace_images"
+    assert "P01" in finding.message
 
 
 def test_a_new_lesion_has_no_read_at_inclusion(folder: Path) -> None:

@@ -26,7 +26,7 @@ from lesionscore.study.patients import (
     parse_patients,
 )
 from lesionscore.study.reads import READ_COLUMNS, READ_OPTIONAL, parse_reads
-from lesionscore.study.records import MarkerRow, PatientRow, Study, VisitRow
+from lesionscore.study.records import MarkerRow, PatientRow, ReadRow, Study, VisitRow
 from lesionscore.study.table import RawTable, read_table
 from lesionscore.study.visits import (
     VISIT_COLUMNS,
@@ -168,13 +168,14 @@ def _check(
     lesions, findings = parse_lesions(tables["lesions"], folder, scans, reads_of, faults)
     markers = parse_markers(tables["markers"], protocol, faults)
     patients = parse_patients(tables["patients"], faults)
-    reads = parse_reads(tables["reads"], protocol, lesions_named(tables["lesions"]), faults)
+    named = lesions_named(tables["lesions"])
+    reads = parse_reads(tables["reads"], protocol, named, scans.visited, faults)
     starts = _starts(visits, patients)
     check_dates(visits, starts, tables["visits"].file, faults)
     check_off_protocol(patients, starts, tables["patients"].file, faults)
     known = {row.cells.get("patient_id", "") for row in tables["patients"].rows}
-    named = tuple(sorted({*scans.patients, *known} - {""}))
-    check_markers(markers, starts, named, tables["markers"].file, faults)
+    enrolled = tuple(sorted({*scans.patients, *known} - {""}))
+    check_markers(markers, starts, enrolled, tables["markers"].file, faults)
     findings += visit_findings(visits, starts, protocol)
     if not tables["markers"].rows:
         findings += (
@@ -185,6 +186,7 @@ def _check(
             ),
         )
     findings += _without_day(patients)
+    findings += _images_passed_over(visits, reads)
     findings += check_known(patients, scans.patients, tables["patients"].file, faults)
     return Study(
         folder=folder,
@@ -216,6 +218,20 @@ def _without_lesions(visits: tuple[VisitRow, ...], lesions: RawTable) -> tuple[F
             message=f"patient {name} has visits and no row in lesions.csv: nothing is followed",
         )
         for name in sorted({row.patient_id for row in visits} - with_lesions)
+    )
+
+
+def _images_passed_over(
+    visits: tuple[VisitRow, ...], reads: tuple[ReadRow, ...]
+) -> tuple[Finding, ...]:
+    """Patients who have scans and are scored by a reader's values alone."""
+    with_scans = {row.patient_id for row in visits if row.ct is not None or row.pet is not None}
+    return tuple(
+        Finding(
+            code="reads_replace_images",
+            message=f"patient {name} has rows in reads.csv: the patient's scans are not measured",
+        )
+        for name in sorted(with_scans & {row.patient_id for row in reads})
     )
 
 

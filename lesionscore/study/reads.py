@@ -28,7 +28,11 @@ LARGEST_DIAMETER_MM = 500.0
 
 
 def parse_reads(
-    table: RawTable, protocol: Protocol, lesions: frozenset[tuple[str, str]], faults: FaultList
+    table: RawTable,
+    protocol: Protocol,
+    lesions: frozenset[tuple[str, str]],
+    visited: frozenset[tuple[str, str]],
+    faults: FaultList,
 ) -> tuple[ReadRow, ...]:
     """Check the rows of ``reads.csv``.
 
@@ -40,6 +44,8 @@ def parse_reads(
         Its visits, and whose reads count.
     lesions : frozenset of (str, str)
         Patient and lesion of every row of ``lesions.csv``.
+    visited : frozenset of (str, str)
+        Patient and visit of every row of ``visits.csv``, where the dates are.
     faults : FaultList
         Filled with what is wrong.
 
@@ -59,6 +65,9 @@ def parse_reads(
         if all(key) and lesions and key[:2] not in lesions:
             found = f"lesion {quoted(key[1])} of patient {quoted(key[0])}"
             cells.fault("lesion_id", found, "a lesion of lesions.csv")
+        elif all(key) and key[2] in protocol.visit_ids and visited and key[::2] not in visited:
+            found = f"{quoted(key[2])} of patient {key[0]}, which has no row in visits.csv"
+            cells.fault("visit", found, "a visit of visits.csv, where its date stands")
         row = _read(cells, protocol)
         if primary and reader != primary:
             continue

@@ -32,6 +32,8 @@ class KnownScans:
     """
 
     patients: tuple[str, ...]
+    visited: frozenset[tuple[str, str]]
+    """Patient and visit of every row."""
     inclusion_ct: frozenset[str]
     """Patients with an inclusion row whose ct is not empty."""
     was_read: bool
@@ -47,6 +49,9 @@ def known_scans(table: RawTable) -> KnownScans:
     )
     return KnownScans(
         patients=tuple(ids),
+        visited=frozenset(
+            (row.cells.get("patient_id", ""), row.cells.get("visit", "")) for row in table.rows
+        ),
         inclusion_ct=with_ct,
         was_read=table.was_read and {"patient_id", "visit", "ct"} <= set(table.columns),
     )
