@@ -1,0 +1,169 @@
+"""A lesion found and followed in blocks of spongy bone: sizes, edge, healing, drift."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from lesionscore.errors import MeasurementError
+from lesionscore.lesions.follow import (
+    AlignedScan,
+    LesionCourse,
+    drift_at_lesion,
+    follow_lesion,
+)
+from lesionscore.lesions.records import Presence
+from lesionscore.lesions.rim import NO_DRIFT, Drift, scan_drift
+from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion
+from lesionscore.protocol import load_protocol
+from lesionscore.registration.transform import RigidTransform
+from tests.lesions.synthetic_bone import CENTRE_MM, Lesion, mask, scan
+
+PROTOCOL = load_protocol()
+START = Lesion(half_axes_mm=(7.0, 5.0, 6.0))
+COURSES = {
+    "stable": START,
+    "smaller": Lesion(half_axes_mm=(4.5, 3.6, 4.0)),
+    "rim": Lesion(half_axes_mm=(7.0, 5.0, 6.0), rim_hu=150.0),
+    "one_sided": Lesion(half_axes_mm=(4.5, 5.0, 6.0), centre_mm=(5.5, -2.0, 5.0)),
+    "growing": Lesion(half_axes_mm=(9.0, 6.4, 7.7)),
+    "gone": None,
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Keep linear algebra from fighting the other test processes for processors."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@cache
+def found(kind: str) -> InclusionLesion:
+    """The lesion at inclusion, from a mask or from a click 2 mm off its centre."""
+    x, y, z = CENTRE_MM
+    seed = LesionSeed(
+        lesion_id="L1",
+        label=1,
+        position_mm=(x + 1.5, y - 1.0, z + 1.0),
+        mask=mask(START) if kind == "mask" else None,
+    )
+    return segment_inclusion(scan(START, noise_seed=1), seed, (), PROTOCOL)
+
+
+@cache
+def followed(course: str, drift_hu: float = 0.0) -> LesionCourse:
+    """The lesion at one later visit."""
+    visit = AlignedScan(
+        visit="month_12",
+        ct=scan(COURSES[course], noise_seed=7, drift_hu=drift_hu),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    around = drift_at_lesion(found("mask"), visit)
+    visit = AlignedScan(
+        visit=visit.visit,
+        ct=visit.ct,
+        visit_from_inclusion=visit.visit_from_inclusion,
+        registration_error_mm=0.1,
+        drift=scan_drift([around]),
+    )
+    return follow_lesion(found("mask"), scan(START, noise_seed=1), [visit], PROTOCOL)
+
+
+@pytest.mark.parametrize(("kind", "limit_mm"), [("mask", 0.6), ("click", 1.0)])
+def test_inclusion_is_measured_below_the_voxel(kind: str, limit_mm: float) -> None:
+    """Longest diameter and volume of an ellipsoid, from a mask and from a click."""
+    lesion = found(kind)
+    size = lesion.reading.size
+    assert size is not None
+    assert abs(size.longest_diameter_mm - START.longest_mm) < limit_mm
+    assert size.volume_ml == pytest.approx(START.volume_ml, rel=0.12)
+    assert lesion.in_bone
+    assert lesion.reading.flags == ()
+    assert np.linalg.norm(np.subtract(lesion.surface.centre_mm, CENTRE_MM)) < 0.4
+
+
+@pytest.mark.parametrize("course", ["stable", "smaller", "rim", "one_sided", "growing"])
+def test_size_at_a_visit(course: str) -> None:
+    """The visit's own size, whatever happened to the edge."""
+    truth = COURSES[course]
+    assert truth is not None
+    reading = followed(course).readings["month_12"]
+    assert reading.presence is Presence.PRESENT
+    assert reading.size is not None
+    error = reading.size.longest_diameter_mm - truth.longest_mm
+    assert abs(error) < 0.8
+    assert abs(error) < 3.0 * reading.size.longest_diameter_sd_mm
+
+
+def test_nothing_left_is_told_from_something_small() -> None:
+    """Normal bone where the lesion was: absent, with confidence, and no size."""
+    reading = followed("gone").readings["month_12"]
+    assert reading.presence is Presence.ABSENT
+    assert reading.size is None
+    assert reading.complete_probability is not None
+    assert reading.complete_probability > 0.95
+
+
+def test_only_a_new_rim_is_sclerosis() -> None:
+    """150 HU in a 2 mm rim trips the limb; shrinkage by normal bone does not."""
+    rule = PROTOCOL.edge
+    for course, dense in [("rim", True), ("stable", False), ("smaller", False), ("gone", False)]:
+        edge = followed(course).readings["month_12"].edge
+        assert edge is not None
+        assert edge.sclerosis_change_hu is not None
+        assert (edge.sclerosis_change_hu >= rule.increase_hu) is dense, course
+
+
+def test_drift_of_the_scanner_is_no_sclerosis() -> None:
+    """25 HU more everywhere is found as drift and taken off."""
+    edge = followed("stable", 25.0).readings["month_12"].edge
+    assert edge is not None
+    assert edge.drift_hu == pytest.approx(25.0, abs=5.0)
+    assert edge.sclerosis_change_hu is not None
+    assert abs(edge.sclerosis_change_hu) < 15.0
+
+
+def test_a_visit_does_not_depend_on_later_visits() -> None:
+    """The same reading with and without a later visit."""
+    visits = [
+        AlignedScan(
+            visit=name,
+            ct=scan(COURSES[course], noise_seed=seed),
+            visit_from_inclusion=RigidTransform.identity(),
+            registration_error_mm=0.1,
+        )
+        for name, course, seed in [("month_3", "stable", 3), ("month_12", "smaller", 4)]
+    ]
+    ct = scan(START, noise_seed=1)
+    alone = follow_lesion(found("mask"), ct, visits[:1], PROTOCOL).readings["month_3"]
+    both = follow_lesion(found("mask"), ct, visits, PROTOCOL).readings["month_3"]
+    assert alone == both
+
+
+def test_a_point_off_the_scan_is_refused() -> None:
+    """The message says what was found and what is accepted."""
+    seed = LesionSeed(lesion_id="L9", label=9, position_mm=(900.0, 0.0, 0.0))
+    with pytest.raises(MeasurementError, match=r"L9.*outside the CT.*LPS"):
+        segment_inclusion(scan(START, noise_seed=1), seed, (), PROTOCOL)
+
+
+def test_an_empty_mask_is_refused() -> None:
+    """A label that is not in the mask."""
+    empty = mask(START)
+    empty.array[...] = 0
+    seed = LesionSeed(lesion_id="L9", label=9, mask=empty)
+    with pytest.raises(MeasurementError, match="no voxel"):
+        segment_inclusion(scan(START, noise_seed=1), seed, (), PROTOCOL)
+
+
+def test_one_odd_place_does_not_move_the_scans_drift() -> None:
+    """The muscle beside a rib moved; the other bones say what the scanner did."""
+    around = [Drift(hu=value, sd_hu=5.0) for value in (-12.0, -10.0, 53.0, -11.0, -13.0)]
+    pooled = scan_drift([*around, None])
+    assert pooled.hu == pytest.approx(-11.0, abs=1.5)
+    assert scan_drift([None]) == NO_DRIFT
