@@ -64,6 +64,8 @@ class Sensitivity(StrEnum):
     """The verdicts by each of the other size metrics."""
     WORST_CASE = "worst_case"
     """Patients who left before the last visit count as not healed from there on."""
+    UNKNOWN_AS_NOT_HEALED = "unknown_as_not_healed"
+    """Every lesion without a verdict counts as not healed."""
     MEASURABLE_ONLY = "measurable_only"
     """Only lesions that were measurable at inclusion."""
 

@@ -15,6 +15,7 @@ from lesionscore.protocol.analysis_rules import IntervalMethod, Sensitivity
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.protocol.rules import SizeMetric
 from lesionscore.scoring.patient import patient_state
+from lesionscore.scoring.sensitivity import only_sized, unknown_as_not_healed, worst_case
 from lesionscore.scoring.states import LimbState
 from lesionscore.scoring.statistics import (
     Interval,
@@ -28,7 +29,6 @@ from lesionscore.scoring.verdict_table import (
     require_columns,
     texts,
     visits_until_last,
-    worst_case,
 )
 
 LIMBS = ("size_limb", "sclerosis_limb", "complete_limb")
@@ -118,8 +118,8 @@ def sensitivity_rates(
     Returns
     -------
     tuple of HealingRates
-        ``size_metric: ...`` for every other metric that the table has, ``worst_case`` and
-        ``measurable_only``.
+        ``size_metric: ...`` for every other metric that the table has, ``worst_case``,
+        ``unknown_as_not_healed`` and ``measurable_only``.
     """
     found = []
     for kind in protocol.analysis.sensitivity:
@@ -128,11 +128,14 @@ def sensitivity_rates(
                 column = f"healed_by_{metric.value}"
                 if metric is not protocol.size.metric and column in lesions:
                     states = lesion_states(lesions, patients, protocol, column)
+                    states = only_sized(states, lesions, metric, protocol)
                     found.append(_rates(states, f"size_metric: {metric.value}", protocol))
         else:
             states = lesion_states(lesions, patients, protocol)
             if kind is Sensitivity.WORST_CASE:
                 states = worst_case(states, patients, protocol)
+            elif kind is Sensitivity.UNKNOWN_AS_NOT_HEALED:
+                states = unknown_as_not_healed(states, protocol)
             else:
                 states = tuple(one for one in states if one.is_measurable)
             found.append(_rates(states, kind.value, protocol))

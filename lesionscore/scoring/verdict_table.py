@@ -21,7 +21,8 @@ from lesionscore.scoring.states import LimbState
 LEFT_DAY = "off_protocol_day"
 """Column of the table ``patients``: day from inclusion of leaving the protocol."""
 NOT_MEASURABLE = "not_measurable_at_inclusion"
-NEEDED = ("patient_id", "lesion_id", "visit", "days_from_inclusion", "ct_status", "flags")
+KEYS = ("patient_id", "lesion_id", "visit")
+NEEDED = (*KEYS, "days_from_inclusion", "ct_status", "flags")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ def lesion_states(
     """
     require_columns(lesions, [*NEEDED, verdict], "lesions")
     left = off_protocol_days(patients)
-    keys = list(zip(*(texts(lesions[name]) for name in NEEDED[:3]), strict=True))
+    keys = list(zip(*(texts(lesions[name]) for name in KEYS), strict=True))
     _check_keys(keys, protocol)
     states = dict(zip(keys, _states(texts(lesions[verdict]), verdict), strict=True))
     flagged = texts(lesions["flags"])
@@ -145,47 +146,12 @@ def lesion_states(
             by_visit=by_visit,
             best=LimbState.NOT_EVALUABLE,
         )
-        found.append(_with_course(one, protocol))
+        found.append(with_course(one, protocol))
     return tuple(found)
 
 
-def worst_case(
-    states: Sequence[LesionStates], patients: pd.DataFrame, protocol: Protocol
-) -> tuple[LesionStates, ...]:
-    """Count lesions of patients who left as not healed at visits due after that.
-
-    Parameters
-    ----------
-    states : sequence of LesionStates
-        As observed.
-    patients : DataFrame
-        The output table, for who left and when.
-    protocol : Protocol
-        When visits are due.
-
-    Returns
-    -------
-    tuple of LesionStates
-        Only visits without a verdict change.
-    """
-    left = off_protocol_days(patients)
-    changed = []
-    for one in states:
-        end = left.get(one.patient_id)
-        by_visit = {
-            visit: LimbState.NOT_MET
-            if state is LimbState.NOT_EVALUABLE
-            and end is not None
-            and protocol.window(visit).day > end
-            else state
-            for visit, state in one.by_visit.items()
-        }
-        changed.append(_with_course(replace(one, by_visit=by_visit), protocol))
-    return tuple(changed)
-
-
-def _with_course(one: LesionStates, protocol: Protocol) -> LesionStates:
-    """Carry forward where the protocol asks for it, and join the visits."""
+def with_course(one: LesionStates, protocol: Protocol) -> LesionStates:
+    """Carry forward where the protocol asks for it, and join the visits into the best verdict."""
     rule = protocol.analysis.missing_visit
     course = [VisitState(visit=v, healed=s) for v, s in one.by_visit.items()]
     by_visit = dict(one.by_visit)

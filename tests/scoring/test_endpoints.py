@@ -52,6 +52,7 @@ def lesion_rows(patient_id: str, lesion_id: str, course: str, **cells: Any) -> l
             "healed_by_axial_diameter": state,
             "healed_by_area": state,
             "healed_by_volume": "met" if seen and visit != "inclusion" else state,
+            **dict.fromkeys(("axial_diameter_mm", "axial_area_mm2", "volume_ml"), 9.0),
             "suv_max": None,
             "suv_max_change": None,
             "suv_max_change_percent": None,
@@ -248,6 +249,28 @@ def test_those_who_left_are_not_healed_in_the_worst_case() -> None:
     assert counts(rate(tuple(worst), UNTIL, "worst_case")) == (1, 4, 0)
     assert counts(rate(tuple(worst), "month_24", "worst_case")) == (0, 3, 1)
     assert counts(rate(tuple(worst), "month_3", "worst_case")) == (1, 3, 1)
+
+
+def test_a_lesion_without_a_verdict_can_count_as_not_healed() -> None:
+    """The rate among those that could be judged is not the rate among all."""
+    rows = [*lesion_rows("A", "1", "m--"), *lesion_rows("B", "1", "---")]
+    study = summarise(rows)
+    assert counts(rate(study.healing_of_lesions, UNTIL)) == (1, 1, 1)
+    name = "unknown_as_not_healed"
+    assert counts(rate(study.sensitivity_of_lesions, UNTIL, name)) == (1, 2, 0)
+    assert counts(rate(study.sensitivity_of_lesions, "month_24", name)) == (0, 2, 0)
+    assert counts(rate(study.sensitivity_of_patients, UNTIL, name)) == (1, 2, 0)
+
+
+def test_a_metric_that_was_not_read_gives_no_rate() -> None:
+    """A call of sclerosis alone would make every lesion with a verdict a healed one."""
+    rows = lesion_rows("A", "1", "m--")
+    for row in rows:
+        row["volume_ml"] = None
+    study = summarise(rows + lesion_rows("B", "1", "nnn"))
+    assert counts(rate(study.healing_of_lesions, UNTIL)) == (1, 2, 0)
+    assert counts(rate(study.sensitivity_of_lesions, UNTIL, "size_metric: volume")) == (1, 1, 1)
+    assert counts(rate(study.sensitivity_of_lesions, UNTIL, "size_metric: area")) == (1, 2, 0)
 
 
 def test_other_meanings_of_size_are_named() -> None:
