@@ -1,7 +1,7 @@
 """The verdicts of a study under other choices than the protocol's own: sensitivity analyses.
 
-Each takes the verdicts in order and gives them back changed; how many have healed then is counted in
-`healing_rates`.
+Each takes the verdicts in order and gives them back changed; how many have healed then is counted
+in `healing_rates`.
 """
 
 from __future__ import annotations
