@@ -124,7 +124,9 @@ def test_masks_transforms_and_reports_lie_where_they_should(study: Path, done: P
     assert transform.TransformPoint(point) == pytest.approx(point, abs=0.5)
     assert (patient / "report.html").stat().st_size > 1000
     run = json.loads((done / "run.json").read_text())
-    assert run["protocol"]["hash"]
+    note = f"protocol {run['protocol']['hash']}"
+    assert labels.GetMetaData("descrip") == note
+    assert note in (patient / "transforms" / "L1_month_3.tfm").read_text()
     assert set(run["study_tables"]) == {"visits.csv", "lesions.csv", "markers.csv"}
 
 

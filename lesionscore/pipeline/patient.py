@@ -92,7 +92,7 @@ def evaluate_patient(
 def _evaluate(case: PatientCase, protocol: Protocol, out: Path, told: Told) -> PatientResult:
     """Do what `evaluate_patient` says."""
     stages = Stages(told=told)
-    folder = PatientFolder.make(out, case.patient_id)
+    folder = PatientFolder.make(out, case.patient_id, protocol.hash)
     by_visit = {plan.visit: plan for plan in case.visits}
     with stages.stage("read", "inclusion: reading CT"):
         inclusion_ct = read_visit_ct(case.patient_id, by_visit[INCLUSION], None)

@@ -135,16 +135,28 @@ def read_image(path: Path, quantity: Quantity) -> Volume:
     return Volume.from_itk(image, quantity)
 
 
-def write_image(volume: Volume, path: Path) -> None:
+def write_image(volume: Volume, path: Path, note: str = "") -> None:
     """Write a volume as NIfTI, with an uncompressed or gzip ending as the name says.
+
+    Parameters
+    ----------
+    volume : Volume
+        What to write.
+    path : Path
+        The file.
+    note : str
+        Goes into the header's field ``descrip``; at most 79 letters.
 
     Raises
     ------
     OutputError
         If the file cannot be written, or its ending names no image format.
     """
+    image = volume.to_itk()
+    if note:
+        image.SetMetaData("ITK_FileNotes", note)
     try:
-        sitk.WriteImage(volume.to_itk(), str(path), useCompression=path.suffix == ".gz")
+        sitk.WriteImage(image, str(path), useCompression=path.suffix == ".gz")
     except RuntimeError as exc:
         reason = str(exc).strip().splitlines()[-1]
         raise OutputError(f"{path}: cannot be written ({reason})") from exc
