@@ -53,6 +53,8 @@ RIMMED, FREED = 2, 2
 FREEDOM = 0.6
 """Of the freedom of a first segmentation: the shape is known from inclusion."""
 DENSEST_SHARE = 0.8
+LEAST_FILLED = 0.5
+"""Share of the lesion's volume that must be dense for it to count as healed by sclerosis."""
 LEAST_RISE_HU = 60.0
 SURROUNDINGS_MM = 14.0
 EXTRA_SD_SHARE = 0.7
@@ -332,21 +334,31 @@ def _best_fit(
         return fit.cost + start.price, fit, start.price
 
     starts = starts_at_visit(carried, parts, evidence.patch, trust)
-    first = sorted(((*tried(start, RIM_HU[0]), start) for start in starts), key=lambda one: one[0])
+    first = sorted(((*tried(start, RIM_HU[0]), start) for start in starts), key=_cost)
     rimmed = [tried(start, RIM_HU[1]) for *_, start in first[:RIMMED]]
-    chosen = sorted([one[:3] for one in first] + rimmed, key=lambda one: one[0])[:FREED]
+    rough = sorted([one[:3] for one in first] + rimmed, key=_cost)
+    # a "lesion" as dense as bone is sclerosis where the lesion was, or a piece of new cortex
+    contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
+    highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
+    lytic = [one for one in rough if one[1].lesion_hu <= highest]
+    filled = [
+        cost
+        for cost, fit, _ in rough
+        if fit.lesion_hu > highest
+        and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
+    ]
     fits: list[tuple[float, SurfaceFit]] = []
-    for _, rough, price in chosen:
-        full = replace(evidence, rim_hu=rough.rim_prior_hu)
-        tight = fit_surface(rough.base, full, rigid, TIGHT_STEPS, carried)
+    for _, fit, price in (lytic or rough)[:FREED]:
+        full = replace(evidence, rim_hu=fit.rim_prior_hu)
+        tight = fit_surface(fit.base, full, rigid, TIGHT_STEPS, carried)
         smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
         free = fit_surface(tight.surface, full, smoothness, arena=carried)
         fits += [(tight.cost + price, tight), (free.cost + price, free)]
-    # a "lesion" as dense as bone is sclerosis where the lesion was
-    contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
-    highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
-    lytic = [pair for pair in fits if pair[1].lesion_hu <= highest]
-    dense = [cost for cost, fit in fits if fit.lesion_hu > highest]
-    cost, best = min(lytic or fits, key=lambda pair: pair[0])
-    nothing = min([cost_without_lesion(carried, evidence), *dense]) if lytic else -np.inf
+    nothing = min([cost_without_lesion(carried, evidence), *filled])
+    cost, best = min([pair for pair in fits if pair[1].lesion_hu <= highest] or fits, key=_cost)
     return replace(best, cost=cost), nothing
+
+
+def _cost(candidate: tuple[float, *tuple[object, ...]]) -> float:
+    """What a candidate costs: the first of what is known of it."""
+    return candidate[0]

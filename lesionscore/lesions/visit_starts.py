@@ -21,7 +21,7 @@ SCALES = (1.3, 1.0, 0.85, 0.7, 0.55, 0.4)
 FINE_SCALES = (1.3, 1.14, 1.0, 0.92, 0.85, 0.78, 0.7, 0.62, 0.55, 0.47, 0.4)
 FINE_BELOW = 0.7  # trust in the edges
 LEAST_SCALE, LARGEST_SCALE = 0.3, 1.5
-CHANGED_PRICE, MOVED_PRICE, SHAPE_PRICE, PARTS_PRICE = 8.0, 3.0, 30.0, 10.0
+CHANGED_PRICE, MOVED_PRICE, SHAPE_PRICE, PARTS_PRICE = 8.0, 3.0, 30.0, 22.0
 """Minus logarithms of prior odds: against another size where few edges show; against a remnant
 off to one side; against any shape in one part, and in several."""
 SHAPE_SMOOTHING = 0.2

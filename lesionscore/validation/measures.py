@@ -116,9 +116,8 @@ def _diameters(joined: pd.DataFrame) -> dict[str, float]:
 
 def _verdicts(followed: pd.DataFrame) -> dict[str, float]:
     """How often each limb and the verdict are right."""
-    known = followed[
-        (followed["ct_status"] == "evaluable") & followed["true_healed"].isin(["met", "not_met"])
-    ]
+    decided = ["met", "not_met"]
+    known = followed[followed["healed"].isin(decided) & followed["true_healed"].isin(decided)]
     right = known["healed"] == known["true_healed"]
     nearest = np.minimum(
         known["true_margin_mm"].abs() / FAR_MM, known["true_margin_percent"].abs() / FAR_PERCENT
