@@ -694,6 +694,14 @@ def test_points_alone_need_no_mask_columns(folder: Path) -> None:
     assert ("lesions.csv", 1, "mask") in places(faults_of(folder))
 
 
+def test_a_visit_in_the_window_of_another_is_told_so(folder: Path) -> None:
+    """A misnamed visit looks like one that was very late."""
+    replace(folder, "visits", "P01,month_12,2021-01-05,dicom/P01/month_12/ct,\n", "")
+    replace(folder, "visits", "2020-04-06", "2021-01-05")
+    (finding,) = read_study(folder).findings
+    assert finding.message.endswith("window of days 61 to 121, in that of month_12")
+
+
 def test_doubts_about_visits_are_findings(folder: Path) -> None:
     """A late visit, one scan for two visits, and a patient without lesions do not stop."""
     replace(folder, "visits", "2020-04-06", "2020-07-06")

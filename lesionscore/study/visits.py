@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lesionscore.errors import Finding
 from lesionscore.protocol.protocol import Protocol
-from lesionscore.protocol.visits import INCLUSION
+from lesionscore.protocol.visits import INCLUSION, assign_visit
 from lesionscore.study.cells import Cells, check_spelling
 from lesionscore.study.faults import FaultList, quoted
 from lesionscore.study.records import VisitRow
@@ -217,15 +217,8 @@ def visit_findings(
     used: dict[tuple[Path, str | None], VisitRow] = {}
     for row in rows:
         start = starts.get(row.patient_id)
-        window = protocol.window(row.visit)
-        if start is not None and not window.contains((row.date - start).days):
-            findings.append(
-                Finding(
-                    code="visit_out_of_window",
-                    message=f"patient {row.patient_id}, {row.visit}: day {(row.date - start).days} "
-                    f"lies outside the window of days {window.first_day} to {window.last_day}",
-                )
-            )
+        if start is not None and (message := _out_of_window(row, start, protocol)):
+            findings.append(Finding(code="visit_out_of_window", message=message))
         for path, series in {(row.ct, row.ct_series), (row.pet, row.pet_series)}:
             other = row if path is None else used.setdefault((path, series), row)
             if other is not row:
@@ -238,3 +231,17 @@ def visit_findings(
                     )
                 )
     return tuple(findings)
+
+
+def _out_of_window(row: VisitRow, start: date, protocol: Protocol) -> str:
+    """Say that a visit lies outside its window, and in whose it lies; empty if it lies inside."""
+    day = (row.date - start).days
+    window = protocol.window(row.visit)
+    if window.contains(day):
+        return ""
+    nearest = assign_visit(day, protocol.visits)
+    elsewhere = f", in that of {nearest.visit}" if nearest.in_window else ""
+    return (
+        f"patient {row.patient_id}, {row.visit}: day {day} lies outside the window of days "
+        f"{window.first_day} to {window.last_day}{elsewhere}"
+    )
