@@ -29,7 +29,6 @@ from lesionscore.volumes import Volume
 INCLUSION = "inclusion"
 NOT_IN_BONE = "not_in_bone"
 NOT_COVERED = "not_covered"
-NO_EDGE = "no_edge_found"
 CORTEX_BROKEN = "cortex_broken"
 BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
 LEAST_TRUST = 0.35
