@@ -48,6 +48,7 @@ class Row:
 
 SHOWN: dict[str, tuple[Row, ...]] = {
     "breach": tuple(Row(lesion_id=name) for name in ("L01", "L02", "L06", "L04")),
+    "demo": tuple(Row(lesion_id=name) for name in ("L02", "L04", "L05", "L08")),
     "dialects": (
         Row(lesion_id="L01"),
         Row(lesion_id="L01", on_pet=True),

@@ -20,7 +20,7 @@ from lesionscore.validation.limits import LIMITS
 if TYPE_CHECKING:
     from lesionscore.validation import Validation
 
-DEMO_SEED = 7
+DEMO = "demo"
 
 
 class Preset(StrEnum):
@@ -37,7 +37,7 @@ def demo(
 ) -> None:
     """Make a synthetic patient's study as DICOM, evaluate it, print the verdicts."""
     study_folder, results = out / "study", out / "results"
-    _write_phantoms(study_folder, patients=1, seed=DEMO_SEED, preset=Preset.SMALL)
+    _write_scenario(study_folder, DEMO)
     with refusals():
         study = read_study(study_folder)
         evaluation = run_evaluation(study, results, patient=None, jobs=1, cluster=None)

@@ -11,6 +11,7 @@ from phantoms.scenario import ScenarioError, load_scenario, scenario_names, scen
 
 EXPECTED = {
     "breach",
+    "demo",
     "dialects",
     "gaps",
     "healing",
