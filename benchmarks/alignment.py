@@ -49,6 +49,7 @@ def make_pair(seed: int, preset: str) -> Pair:
     """Render a patient's first and third visit."""
     patient = make_patient(seed, preset)
     scans = [_volume(patient.render_ct(visit)) for visit in (FIXED, MOVING)]
+    labels = _volume(patient.render_mask(FIXED))
     regions, places, goals = [], [], []
     for truth in patient.lesion_truth():
         if truth.visit != FIXED or truth.longest_diameter_mm <= 0:
@@ -60,7 +61,14 @@ def make_pair(seed: int, preset: str) -> Pair:
             continue
         radius = truth.longest_diameter_mm / 2 + MARGIN_MM
         centre = (float(place[0]), float(place[1]), float(place[2]))
-        regions.append(LesionRegion(lesion_id=truth.lesion_id, centre_mm=centre, radius_mm=radius))
+        regions.append(
+            LesionRegion(
+                lesion_id=truth.lesion_id,
+                centre_mm=centre,
+                radius_mm=radius,
+                exclusion=_around(labels, centre, radius, truth.label),
+            )
+        )
         places.append(place)
         goals.append(goal)
     return Pair(f"{preset} {seed}", *scans, regions, np.array(places), np.array(goals))
@@ -76,6 +84,15 @@ def _volume(image: Any) -> Volume:
         direction=image.direction,
     )
     return Volume(array=array, grid=grid, quantity=Quantity.HU)
+
+
+def _around(
+    labels: Volume, centre: tuple[float, float, float], radius: float, label: int
+) -> Volume:
+    """One lesion's voxels, cut out."""
+    block = labels.crop(centre, radius + MARGIN_MM)
+    inside = (block.array == label).astype(np.uint8)
+    return Volume(array=inside, grid=block.grid, quantity=Quantity.LABEL)
 
 
 def ours(pair: Pair) -> Floats:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from lesionscore.protocol.rules import AlignmentRule
 from lesionscore.registration.field import FieldNode
@@ -56,14 +57,17 @@ def align_lesions(
         return {}
     places = np.asarray([region.centre_mm for region in regions])
     threads = available_threads()
-    skeleton = align_skeleton(fixed, moving, places, threads)
-    if skeleton is None:
-        return {region.lesion_id: _no_common_bone(region.lesion_id) for region in regions}
-    nodes = list(skeleton.nodes)
-    work = range(len(regions))
-    found = ordered_map(
-        lambda i: _align_lesion(fixed, moving, regions, i, nodes, rule), work, threads
-    )
+    # small products in own threads: a linear algebra library's threads would fight them
+    with threadpool_limits(limits=1, user_api="blas"):
+        skeleton = align_skeleton(fixed, moving, places, threads)
+        if skeleton is None:
+            return {region.lesion_id: _no_common_bone(region.lesion_id) for region in regions}
+        nodes = list(skeleton.nodes)
+        found = ordered_map(
+            lambda i: _align_lesion(fixed, moving, regions, i, nodes, rule),
+            range(len(regions)),
+            threads,
+        )
     return {alignment.lesion_id: alignment for alignment in found}
 
 

@@ -6,7 +6,7 @@ Nothing here looks at the moving scan.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -52,29 +52,42 @@ class LesionRegion:
     radius_mm: float
     exclusion: Volume | None = None
 
+    _outside_mm: Floats | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.exclusion is None or not self.exclusion.array.any():
+            return
+        padded = np.pad(self.exclusion.array != 0, [(int(p), int(p)) for p in self._pad])
+        spacing = np.asarray(self.exclusion.grid.spacing_xyz_mm)[::-1]
+        outside = ndimage.distance_transform_edt(~padded, sampling=spacing)
+        object.__setattr__(self, "_outside_mm", np.maximum(outside - 0.5 * spacing.min(), 0.0))
+
+    @property
+    def _pad(self) -> npt.NDArray[np.int64]:
+        """Voxels (z, y, x) around the mask's crop within which distances are known."""
+        assert self.exclusion is not None
+        spacing = np.asarray(self.exclusion.grid.spacing_xyz_mm)[::-1]
+        return np.ceil(2 * SHELL_MM / spacing).astype(np.int64)
+
     def distance_mm(self, positions_mm: Floats) -> Floats:
         """Distance of positions (n, 3) from the lesion; 0 inside, exact to about a voxel."""
         away = np.sqrt(((positions_mm - np.asarray(self.centre_mm)) ** 2).sum(axis=1))
         ball = np.maximum(away - self.radius_mm, 0.0)
-        if self.exclusion is None or not self.exclusion.array.any():
+        if self._outside_mm is None:
             return np.asarray(ball)
         near = ball < 2 * SHELL_MM
-        result = np.asarray(ball)
-        result[near] = self._mask_distance_mm(positions_mm[near])
-        return result
+        ball[near] = self._mask_distance_mm(positions_mm[near])
+        return np.asarray(ball)
 
     def _mask_distance_mm(self, positions_mm: Floats) -> Floats:
-        """Distance from the mask's voxels, read at the nearest voxel of a padded crop."""
+        """Distance from the mask's voxels, read at the nearest voxel of the padded crop."""
         assert self.exclusion is not None
+        assert self._outside_mm is not None
         grid = self.exclusion.grid
-        spacing_zyx = np.asarray(grid.spacing_xyz_mm)[::-1]
-        pad = np.ceil(2 * SHELL_MM / spacing_zyx).astype(int)
-        padded = np.pad(self.exclusion.array != 0, [(int(p), int(p)) for p in pad])
-        distance = ndimage.distance_transform_edt(~padded, sampling=spacing_zyx)
-        index = np.rint(grid.index_zyx(positions_mm) + pad).astype(int)
-        inside = ((index >= 0) & (index < padded.shape)).all(axis=1)
+        index = np.rint(grid.index_zyx(positions_mm) + self._pad).astype(int)
+        inside = ((index >= 0) & (index < self._outside_mm.shape)).all(axis=1)
         out = np.full(len(positions_mm), 2 * SHELL_MM)
-        out[inside] = np.maximum(distance[tuple(index[inside].T)] - 0.5 * spacing_zyx.min(), 0.0)
+        out[inside] = self._outside_mm[tuple(index[inside].T)]
         return out
 
 
@@ -131,8 +144,15 @@ class OwnBone:
     def is_free(self, positions_mm: Floats) -> Bools:
         """Tell which positions lie clear of every lesion."""
         free = self.region.distance_mm(positions_mm) > EXCLUSION_MARGIN_MM
+        low, high = (
+            positions_mm.min(axis=0, initial=np.inf),
+            positions_mm.max(axis=0, initial=-np.inf),
+        )
         for other in self.others:
-            free &= other.distance_mm(positions_mm) > EXCLUSION_MARGIN_MM
+            reach = other.radius_mm + EXCLUSION_MARGIN_MM
+            centre = np.asarray(other.centre_mm)
+            if bool(((centre > low - reach) & (centre < high + reach)).all()):
+                free &= other.distance_mm(positions_mm) > EXCLUSION_MARGIN_MM
         return np.asarray(free)
 
     def samples(self, level: Level, image: SplineImage, fall_mm: float, limit: int) -> Samples:
