@@ -21,9 +21,9 @@ SCALES = (1.3, 1.0, 0.85, 0.7, 0.55, 0.4)
 FINE_SCALES = (1.3, 1.14, 1.0, 0.92, 0.85, 0.78, 0.7, 0.62, 0.55, 0.47, 0.4)
 FINE_BELOW = 0.7  # trust in the edges
 LEAST_SCALE, LARGEST_SCALE = 0.3, 1.5
-CHANGED_PRICE, MOVED_PRICE, SHAPE_PRICE, PARTS_PRICE = 8.0, 3.0, 30.0, 22.0
+CHANGED_PRICE, MOVED_PRICE, SHAPE_PRICE = 8.0, 3.0, 30.0
 """Minus logarithms of prior odds: against another size where few edges show; against a remnant
-off to one side; against any shape in one part, and in several."""
+off to one side; against any shape."""
 SHAPE_SMOOTHING = 0.2
 """Of the radius; a look at the scan follows its noise."""
 
@@ -75,9 +75,7 @@ def starts_at_visit(
         starts.append(VisitStart(surface=moved, price=MOVED_PRICE))
     shape = _smooth_shape(parts, patch)
     if shape is not None:
-        starts.append(
-            VisitStart(surface=shape, price=SHAPE_PRICE if len(parts) == 1 else PARTS_PRICE)
-        )
+        starts.append(VisitStart(surface=shape, price=SHAPE_PRICE))
     return starts
 
 
