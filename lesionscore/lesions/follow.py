@@ -14,6 +14,7 @@ from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.fit import Evidence, SurfaceFit, cost_without_lesion, fit_surface
 from lesionscore.lesions.foci import Focus, lesion_like, parts_of_lesion
 from lesionscore.lesions.patch import Patch, make_patch
+from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
 from lesionscore.lesions.rim import (
     NO_DRIFT,
@@ -53,6 +54,9 @@ RIMMED, FREED = 2, 2
 FREEDOM = 0.6
 """Of the freedom of a first segmentation: the shape is known from inclusion."""
 DENSEST_SHARE = 0.8
+TOO_LITTLE_EDGE = "too_little_edge"
+LEAST_JUDGED = 0.5
+"""Share of the lesion's place within the bone's outline that any statement needs."""
 LEAST_FILLED = 0.5
 """Share of the lesion's volume that must be dense for it to count as healed by sclerosis."""
 LEAST_RISE_HU = 60.0
@@ -208,6 +212,9 @@ def _read_visit(
     around = drift_around(patch, carried, expected)
     drift_hu = (scan.drift if around is None else scan.drift.combined(around)).hu
     evidence = _evidence(inclusion, patch, expected, drift_hu)
+    place = coverage(carried, patch) > 0.5
+    if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
+        return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
     parts = parts_of_lesion(like, patch, carried)
     best, nothing = _best_fit(carried, evidence, inclusion, parts)

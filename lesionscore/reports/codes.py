@@ -56,6 +56,7 @@ _LESION = {
     "measurable_limit_unknown": "Whether the lesion is large enough to measure is not known.",
     "new_lesion": "A new lesion, first seen after inclusion.",
     "new_lesion_near": "Something that looks like a new lesion lies beside this one.",
+    "too_little_edge": "Most of its place lies outside the bone, where no edge shows.",
     "not_in_bone": "The lesion does not lie in bone.",
     "not_measurable_at_inclusion": "At inclusion the lesion is smaller than the protocol's "
     "measurable size.",
