@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.noise import residual_noise
+from lesionscore.lesions.noise import residual_noise, shifted
 from lesionscore.lesions.patch import Patch
 
 Singles = npt.NDArray[np.float32]
@@ -266,27 +266,17 @@ def share_enclosed(bone: Flags, spacing: tuple[float, float, float]) -> Singles:
     """
     hits = np.zeros(bone.shape, dtype=np.float32)
     total = 0.0
-    for step in product((-1, 0, 1), repeat=3):
-        length = float(np.linalg.norm(np.multiply(step, spacing)))
+    for dz, dy, dx in product((-1, 0, 1), repeat=3):
+        length = float(np.linalg.norm(np.multiply((dz, dy, dx), spacing)))
         if length == 0:
             continue
+        here, there = shifted(dz, dy, dx)
         seen = bone.copy()
         for _ in range(int(ENCLOSURE_REACH_MM / length)):
-            seen |= _neighbour(seen, step)
+            seen[here] |= seen[there].copy()
         hits += seen
         total += 1.0
     return hits / np.float32(total)
-
-
-def _neighbour(flags: Flags, step: tuple[int, ...]) -> Flags:
-    """Each voxel's neighbour one step away; False beyond the patch."""
-    moved = np.zeros_like(flags)
-    here, there = [], []
-    for lag in step:
-        here.append(slice(max(0, -lag), -lag if lag > 0 else None))
-        there.append(slice(max(0, lag), lag if lag < 0 else None))
-    moved[tuple(here)] = flags[tuple(there)]
-    return moved
 
 
 def closed(solid: Flags, reach_mm: float, spacing: tuple[float, float, float]) -> Flags:

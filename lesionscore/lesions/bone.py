@@ -1,4 +1,4 @@
-"""Whether a lesion lies in bone, and what its own normal bone is like on a scan."""
+"""Whether a lesion lies in bone: how much of its surface has bone close outside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lesionscore.lesions.patch import Patch
-from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.surface import Surface
 
 Singles = npt.NDArray[np.float32]
@@ -43,32 +42,3 @@ def bone_contact(patch: Patch, surface: Surface, lesion_hu: float) -> float:
     values = ndimage.map_coordinates(smooth, at, order=1, mode="nearest")
     dense = values.max(axis=1) > max(BONE_HU, lesion_hu + BONE_ABOVE_LESION_HU)
     return float((areas * dense).sum() / max(areas.sum(), 1e-9))
-
-
-def is_in_bone(patch: Patch, surface: Surface, lesion_hu: float) -> bool:
-    """Tell a lesion in bone, breached or not, from one in soft tissue.
-
-    Parameters
-    ----------
-    patch : Patch
-        Native voxels.
-    surface : Surface
-        Surface of the lesion.
-    lesion_hu : float
-        Level inside.
-
-    Returns
-    -------
-    bool
-        False if so little of the surface has bone beside it that there is no lesion of bone.
-    """
-    return bone_contact(patch, surface, lesion_hu) >= LEAST_BONE_SHARE
-
-
-def shell(
-    surface: Surface, patch: Patch, inner_mm: float, outer_mm: float
-) -> npt.NDArray[np.bool_]:
-    """Voxels whose centres lie between two signed distances of a surface (negative inside)."""
-    reach = max(abs(inner_mm), abs(outer_mm)) + 0.5
-    distance = signed_distance(surface, patch.grid, band_mm=reach)
-    return np.asarray((distance >= inner_mm) & (distance < outer_mm))

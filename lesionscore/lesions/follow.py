@@ -296,7 +296,7 @@ def _evidence(
         bone_sd_hu=expected.spread_hu,
         bone_shared=inclusion.bone.texture_shared,
         noise=patch.noise,
-        votes=near(expected.is_bone, SOFT_TISSUE_MM, patch.spacing_zyx_mm),
+        votes=_near(expected.is_bone, SOFT_TISSUE_MM, patch.spacing_zyx_mm),
         lesion_hu=inclusion.fit.lesion_hu + drift_hu,
         lesion_sd_hu=LESION_SD_HU,
         field_sd_hu=FIELD_SD_HU,
@@ -308,7 +308,7 @@ def _evidence(
     )
 
 
-def near(
+def _near(
     flags: npt.NDArray[np.bool_], reach_mm: float, spacing: tuple[float, float, float]
 ) -> npt.NDArray[np.bool_]:
     """Voxels within reach of flagged ones."""
@@ -328,8 +328,8 @@ def _best_fit(
     """Most probable of several surfaces, and the cost of having no lesion at all.
 
     First several starts (see `starts_at_visit`), nearly rigid and with the scan's blur as it is;
-    then the two most probable of these with the blur fitted, and let free. Each step's freedom is
-    paid for in `SurfaceFit.cost`, a start's own shape in its price.
+    then the two most probable of those that are lesion, not bone, with the blur fitted and let
+    free. Each step's freedom is paid for in `SurfaceFit.cost`, a start's own shape in its price.
     """
     quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
     trust = edge_trust(inclusion.contact)

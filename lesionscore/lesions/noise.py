@@ -104,7 +104,7 @@ def residual_noise(
                 )
                 if squared > LAG_MM**2:
                     continue
-                here, there = _shifted(dz, dy, dx)
+                here, there = shifted(dz, dy, dx)
                 both = chosen[here] & chosen[there]
                 count = int(both.sum())
                 if count < LEAST_PAIRS:
@@ -114,7 +114,7 @@ def residual_noise(
     return Noise(sd_hu=spread, shared=float(np.clip(shared, 0.25, 6.0)))
 
 
-def _shifted(dz: int, dy: int, dx: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+def shifted(dz: int, dy: int, dx: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Slices of an array and of itself moved by a lag."""
     here, there = [], []
     for lag in (dz, dy, dx):

@@ -37,13 +37,13 @@ from lesionscore.protocol.protocol import Protocol
 from lesionscore.protocol.visits import INCLUSION
 from lesionscore.registration.quality import LesionAlignment
 from lesionscore.registration.scan import PreparedScan, prepare_scan
+from lesionscore.registration.threads import available_threads
 from lesionscore.results import LesionVisit, PatientResult, ScanRecord
 from lesionscore.scoring.healing import score_lesion
 from lesionscore.scoring.uptake import UptakeTimes, score_uptake
 from lesionscore.uncertainty import limb_probabilities
 
 NO_CT = "no_ct"
-LESION_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def _evaluate(case: PatientCase, protocol: Protocol, out: Path, told: Told) -> P
     # each lesion is measured alone, so the result does not depend on the number of threads
     with (
         stages.stage("measure", f"measuring {len(lesions)} lesions"),
-        ThreadPoolExecutor(LESION_THREADS) as threads,
+        ThreadPoolExecutor(available_threads()) as threads,
     ):
         drifts = _scan_drifts(lesions, views, threads)
         followed = threads.map(lambda one: _follow(one, views, drifts, protocol), lesions.values())

@@ -9,6 +9,7 @@ from lesionscore.reports.formats import NOTHING, fixed, percent, signed
 from lesionscore.reports.tables import Row
 from lesionscore.reports.words import status_words
 
+SD_DIGITS = 2
 PLUS_MINUS = "\u202f±\u202f"  # narrow spaces that do not break: the cells are narrow too
 
 
@@ -114,7 +115,7 @@ def _cell(row: Row | None, quantity: _Quantity) -> str:
         return NOTHING
     text = (signed if quantity.is_change else fixed)(value, quantity.digits)
     sd = row.number(quantity.sd_column) if quantity.sd_column else None
-    return f"{text}{PLUS_MINUS}{fixed(sd, quantity.digits + 1)}" if sd is not None else text
+    return f"{text}{PLUS_MINUS}{fixed(sd, SD_DIGITS)}" if sd is not None else text
 
 
 def _presence(row: Row | None) -> str:

@@ -79,7 +79,8 @@ def waterfall_figure(bars: Sequence[Bar], limit_percent: float | None) -> str:
         for kind, words in HEALED_BY_WORDS.items():
             if any(bar.healed_by == kind for bar in ordered):
                 axes.bar([0], [0], color=HEALED_BY_COLOURS[kind], label=words)
-        axes.legend(frameon=False, loc="upper right")
+        # above the axes: bars may fill any corner
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
         if len(ordered) <= BAR_LABELS_UP_TO:
             axes.set_xticks(range(len(ordered)), [_short(bar.name) for bar in ordered], rotation=90)
         else:

@@ -125,6 +125,7 @@ def _verdicts(followed: pd.DataFrame) -> dict[str, float]:
     near = (nearest >= 0.5) & (nearest < 1.0)
     unchanged = known["true_course"] == "stable"
     measures = {
+        "verdict_given_percent": _percent(followed["healed"].isin(decided)),
         "verdict_right_percent": _percent(right),
         "verdict_right_far_percent": _percent(right[nearest >= 1.0]),
         "verdict_right_near_percent": _percent(right[near]),

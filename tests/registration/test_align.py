@@ -116,18 +116,23 @@ def test_a_scan_of_the_upper_half_says_what_it_does_not_cover(pair: Pair) -> Non
         quantity=Quantity.HU,
     )
     found = align_lesions(prepare_scan(pair.fixed), prepare_scan(upper), pair.regions, RULE)
+    left_out = followed = 0
     for region in pair.regions:
         goal = pair.goals_mm[region.lesion_id]
         below = float(upper.grid.index_zyx(goal)[0])
         depth_mm = below * upper.grid.spacing_xyz_mm[2]
         alignment = found[region.lesion_id]
         if depth_mm < 0:
+            left_out += 1
             assert alignment.verdict is AlignmentVerdict.FAILED
             assert "not_covered" in alignment.reasons
         elif depth_mm > 40:
+            followed += 1
             assert alignment.moving_from_fixed is not None
             carried = alignment.moving_from_fixed.apply(region.centre_mm)
             assert np.linalg.norm(carried - goal) < 1.0
+    assert left_out > 0
+    assert followed > 0
 
 
 def test_scans_without_common_bone_are_given_up() -> None:
