@@ -24,6 +24,7 @@ BLOCK_MM = 7.0
 RIDGE = 20.0  # per mm^2: a block with less information than this stays silent
 CORE_ML, CORE_LIMITS_MM = 5.0, (8.0, 30.0)
 WIDE_ML, WIDE_LIMITS_MM = 30.0, (15.0, 40.0)
+AROUND_MM, APART_MM, SURE_MM = 10.0, 1.0, 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -44,8 +45,8 @@ class Growth:
         Shift that the bone next to the lesion still asks for.
     near_spread_mm : float
         How much the blocks next to the lesion contradict one another, beyond noise.
-    agreeing : float
-        Share, 0 to 1, of the bone around the lesion that moves along.
+    apart_share, apart_mm : float
+        Share, 0 to 1, of the bone right around the lesion that goes elsewhere, and how far.
     """
 
     samples: Samples
@@ -54,7 +55,8 @@ class Growth:
     covariance: Floats
     near_shift_mm: float
     near_spread_mm: float
-    agreeing: float
+    apart_share: float
+    apart_mm: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +106,7 @@ def grow(
         weights = core ** (1.0 - share) * wide**share
         samples = samples.with_weights(weights * agreement[blocks.of_sample])
         fit = fit_rigid(samples, target, fit.matrix, rule)
+    apart_share, apart_mm = _apart(samples, fit, rule, blocks, own)
     return Growth(
         samples=samples,
         fit=fit,
@@ -111,7 +114,8 @@ def grow(
         covariance=_covariance(samples, fit, blocks),
         near_shift_mm=_shift_asked(samples, fit, rule, core),
         near_spread_mm=_spread(samples, fit, rule, blocks, core),
-        agreeing=float((wide * agreement[blocks.of_sample]).sum() / wide.sum()),
+        apart_share=apart_share,
+        apart_mm=apart_mm,
     )
 
 
@@ -155,6 +159,24 @@ def _spread(samples: Samples, fit: RigidFit, rule: FitRule, blocks: _Blocks, cor
     if not near.any():
         return 0.0
     return float(np.sqrt(max(float(np.median(asked2[near] - noise2[near])), 0.0)))
+
+
+def _apart(
+    samples: Samples, fit: RigidFit, rule: FitRule, blocks: _Blocks, own: OwnBone
+) -> tuple[float, float]:
+    """Share of the bone right around the lesion that asks for another place, and how far, mm.
+
+    Distance is counted straight, not through bone: it is to be seen if the fit followed the
+    socket, and the head that holds the lesion went elsewhere.
+    """
+    asked2, noise2 = _asked(samples, fit, rule, blocks)
+    excess2 = np.where(noise2 < SURE_MM**2, asked2 - noise2, 0.0)[blocks.of_sample]
+    sure = (noise2 < SURE_MM**2)[blocks.of_sample]
+    near = sure & (own.region.distance_mm(samples.positions_mm) < AROUND_MM)
+    elsewhere = near & (excess2 > APART_MM**2)
+    if not elsewhere.any():
+        return 0.0, 0.0
+    return float(elsewhere.sum() / near.sum()), float(np.sqrt(excess2[elsewhere].mean()))
 
 
 def residuals(samples: Samples, fit: RigidFit) -> Floats:

@@ -31,6 +31,7 @@ LEAST_CORRELATION, DOUBTFUL_CORRELATION = 0.75, 0.85
 LEAST_LEAD, DOUBTFUL_LEAD = 0.01, 0.04
 LEAST_COVERED = 0.35
 CONTRADICTION_MM = 0.8
+MOST_APART = 0.09  # of the bone around a lesion; on phantoms 0.06 at most where all was well
 FIELD_GAP_MM = 12.0
 
 
@@ -50,6 +51,7 @@ def stated_error_mm(fit: LocalFit) -> float:
         INVERSE_WEIGHT * fit.inverse_gap_mm,
         CORE_WEIGHT * fit.core_gap_mm,
         NEAR_WEIGHT * fit.growth.near_shift_mm,
+        fit.growth.apart_mm if fit.growth.apart_share > MOST_APART else 0.0,
     )
     return float(np.sqrt(sum(part**2 for part in parts)))
 
@@ -169,6 +171,8 @@ def fit_doubts(own: OwnBone, fit: LocalFit, field: Floats) -> list[Doubt]:
     gap = float(np.linalg.norm(((fit.matrix - field) @ centre)[:3]))
     if growth.near_spread_mm > CONTRADICTION_MM:
         doubts.append(Doubt(reason=AlignmentReason.BONE_NOT_RIGID, fatal=True))
+    if growth.apart_share > MOST_APART:
+        doubts.append(Doubt(reason=uncertain, fatal=False))
     if growth.fit.correlation < DOUBTFUL_CORRELATION:
         fatal = growth.fit.correlation < LEAST_CORRELATION
         doubts.append(Doubt(reason=uncertain, fatal=fatal))
