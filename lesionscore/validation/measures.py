@@ -7,9 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from lesionscore.registration.quality import AlignmentReason
+
 SMALLEST_JUDGED_MM = 8.0
 FAR_MM, FAR_PERCENT = 1.0, 8.0
 """A lesion this far from both size thresholds must get the right verdict, always."""
+GIVEN_UP = frozenset(AlignmentReason) - {AlignmentReason.NOT_COVERED}
 LOA = 1.96
 """95 % limits of agreement in standard deviations (Bland and Altman 1986)."""
 PROBABILITY_BINS = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
@@ -77,15 +80,21 @@ def reliability(joined: pd.DataFrame) -> list[dict[str, float]]:
 
 
 def _alignment(followed: pd.DataFrame) -> dict[str, float]:
-    """Error of the carried lesion centre among lesions called usable."""
-    usable = followed[followed["ct_status"] == "evaluable"]
+    """Error of the carried lesion centre among lesions whose alignment was called usable."""
+    reasons = followed["reason"].astype(object).fillna("").astype(str).str.split(";")
+    covered = followed[~reasons.map(lambda codes: AlignmentReason.NOT_COVERED in codes)]
+    measured = covered["ct_status"] == "evaluable"
+    failed = reasons[covered.index].map(lambda codes: not GIVEN_UP.isdisjoint(codes))
+    given_up = failed & ~measured
+    usable = covered[~given_up]
     error = usable["tre_mm"].dropna().astype(float)
     stated = usable.loc[error.index, "registration_error_mm"].astype(float)
     return {
         "tre_median_mm": _quantile(error, 0.5),
         "tre_95th_percentile_mm": _quantile(error, 0.95),
         "tre_maximum_mm": _quantile(error, 1.0),
-        "usable_percent": _percent(followed["ct_status"] == "evaluable"),
+        "usable_percent": _percent(~given_up),
+        "evaluable_percent": _percent(measured),
         "tre_within_twice_stated_percent": _percent(error <= 2 * stated),
     }
 
