@@ -37,6 +37,8 @@ USUAL_TEXTURE_HU = 45.0
 AIR_HU = -250.0
 METAL_HU = 2500.0
 LEAST_SPONGY_VOXELS = 60
+DENSE_SPREAD = 0.5  # of what cortex exceeds spongy bone by
+MOST_MIXED = 0.6  # of a voxel: what is left of bone in it says too little
 TEXTURE_SIGMA_MM = 0.5  # what is smoothed away is noise more than texture
 SMOOTHED_NOISE = 0.4  # share of a voxel's noise variance that this smoothing leaves
 
@@ -74,7 +76,7 @@ class BoneMap:
     normal_hu: float
 
 
-def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
+def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> BoneMap:
     """Estimate the bone around and under a lesion.
 
     Parameters
@@ -85,26 +87,32 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
         Voxels that the lesion may touch; they are not taken as surroundings.
     lesion_hu : float
         Level of the lesion.
+    share : ndarray, shape (n_z, n_y, n_x), float32
+        Share of each voxel's signal that is the lesion's, as far as is known.
 
     Returns
     -------
     BoneMap
         Expected bone and its SD.
+
+    Notes
+    -----
+    Of a cortex that the lesion has cut, the voxels on the edge show a mixture; what they would
+    show without the lesion is ``(seen - share * lesion) / (1 - share)``. Taken as seen they would
+    make every such edge look as if bone came back.
     """
     values = patch.values_hu
     spacing = patch.spacing_zyx_mm
     smooth = ndimage.gaussian_filter(values, [0.8 / step for step in spacing])
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
-    normal, width = normal_level(smooth, away, lesion_hu, enclosed(smooth, lesion, spacing))
-    spongy = _spongy_voxels(values, smooth, away, normal, width, spacing)
+    bone = enclosed(smooth, lesion, spacing)
+    normal, width = normal_level(smooth, away, lesion_hu, bone)
+    spongy = _spongy_voxels(patch, smooth, away, normal, width, bone)
     level, texture, shared = _continued(patch, spongy, normal)
     inside = _outline(smooth, lesion, normal, lesion_hu, spacing)
-    noise = np.hypot(patch.noise.sd_hu, texture)
-    seen = ~lesion | ~inside
-    dense = values > level + 2.5 * noise
-    as_seen = dense | (seen & ~inside)
-    expected = np.where(as_seen, values, level)
-    spread = np.where(dense, np.maximum(texture, 0.5 * (values - level)), texture)
+    dense, unmixed = dense_bone(patch, level, texture, lesion_hu, share)
+    expected = np.where(dense, unmixed, np.where(inside, level, values))
+    spread = np.where(dense, np.maximum(texture, DENSE_SPREAD * (unmixed - level)), texture)
     # outside the outline nothing tells lesion from soft tissue: its own value, no trust
     spread = np.where(~inside & ~dense, np.maximum(texture, 30.0), spread)
     return BoneMap(
@@ -117,6 +125,53 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float) -> BoneMap:
         lesion=lesion,
         normal_hu=normal,
     )
+
+
+def dense_bone(
+    patch: Patch, level: Singles, texture: float | Singles, lesion_hu: float, share: Singles
+) -> tuple[Flags, Singles]:
+    """Find bone that is denser than spongy bone, and its density without the lesion's share.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels.
+    level : ndarray, shape (n_z, n_y, n_x)
+        Of spongy bone.
+    texture : float or ndarray
+        Its SD.
+    lesion_hu : float
+        Level of the lesion.
+    share : ndarray, shape (n_z, n_y, n_x)
+        Share of each voxel's signal that is the lesion's.
+
+    Returns
+    -------
+    tuple of ndarray
+        Which voxels, and HU.
+    """
+    values = patch.values_hu
+    rest = 1.0 - np.where(share < MOST_MIXED, share, 0.0)
+    unmixed = (values - (1.0 - rest) * lesion_hu) / rest
+    dense = unmixed > level + 2.5 * np.hypot(patch.noise.sd_hu / rest, texture)
+    return np.asarray(dense), np.asarray(unmixed, dtype=np.float32)
+
+
+def highest_near(patch: Patch, reach_mm: float) -> Singles:
+    """Highest value within reach of each voxel: the cortex behind a voxel of its blurred edge.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels.
+    reach_mm : float
+        Radius of the ball that is looked at.
+    """
+    spacing = patch.spacing_zyx_mm
+    reach = [int(reach_mm / step) for step in spacing]
+    offsets = np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij")
+    squared = sum((o * step) ** 2 for o, step in zip(offsets, spacing, strict=True))
+    return np.asarray(ndimage.grey_dilation(patch.values_hu, footprint=squared <= reach_mm**2))
 
 
 def enclosed(smooth: Singles, lesion: Flags, spacing: tuple[float, float, float]) -> Flags:
@@ -203,22 +258,22 @@ def _peak(smooth: Singles, away: Singles, ring: Flags) -> tuple[float, float]:
 
 
 def _spongy_voxels(
-    values: Singles,
-    smooth: Singles,
-    away: Singles,
-    normal: float,
-    width: float,
-    spacing: tuple[float, float, float],
+    patch: Patch, smooth: Singles, away: Singles, normal: float, width: float, bone: Flags
 ) -> Flags:
     """Voxels of spongy bone: near its level, clear of cortex and of soft tissue."""
     alike = (np.abs(smooth - normal) < width) & (away > 0)
     dense = smooth > normal + max(1.6 * width, 90.0)
-    clear = ndimage.distance_transform_edt(~dense, sampling=spacing) > CORTEX_CLEARANCE_MM
-    chosen = alike & clear
+    clear = ndimage.distance_transform_edt(~dense, sampling=patch.spacing_zyx_mm)
+    near = alike & (away < NEAR_MM)
+    muscle = bool(near.any()) and float(bone[near].mean()) < 0.5  # beside a thin bone
+    if muscle:
+        alike &= bone
+    chosen = alike & (clear > CORTEX_CLEARANCE_MM)
     if int(chosen.sum()) < LEAST_SPONGY_VOXELS:
         chosen = alike
-    if int(chosen.sum()) < LEAST_SPONGY_VOXELS:
+    if int(chosen.sum()) < LEAST_SPONGY_VOXELS and not muscle:
         chosen = (away > 0) & (away < NEAR_MM) & (smooth > normal - width)
+    values = patch.values_hu
     return np.asarray(chosen & (values > AIR_HU) & (values < METAL_HU))
 
 

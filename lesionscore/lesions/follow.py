@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.background import seen_bone
+from lesionscore.lesions.background import dense_bone, highest_near, seen_bone
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.fit import Evidence, SurfaceFit, cost_without_lesion, fit_surface
 from lesionscore.lesions.foci import Focus, lesion_like, parts_of_lesion
 from lesionscore.lesions.patch import Patch, make_patch
-from lesionscore.lesions.rasterise import coverage
+from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
 from lesionscore.lesions.rim import (
     NO_DRIFT,
@@ -36,6 +37,7 @@ from lesionscore.lesions.segment import (
     InclusionLesion,
     edge_trust,
     free_smoothness,
+    point_sd_mm,
     unseen_sd_mm,
 )
 from lesionscore.lesions.shape import Smoothness
@@ -61,12 +63,21 @@ LEAST_FILLED = 0.5
 """Share of the lesion's volume that must be dense for it to count as healed by sclerosis."""
 LEAST_RISE_HU = 60.0
 SURROUNDINGS_MM = 14.0
+CORTEX_ROUNDS, LEAST_CORTEX_ML, LEAST_RADIUS_MM = 3, 0.01, 1.0
+CORTEX_BEHIND_MM = 1.8
+CORTEX_SPREAD = 0.25
+"""SD of a cortex' density behind its blurred edge, relative to its excess over spongy bone."""
+LEAST_MIXED = 0.02
 EXTRA_SD_SHARE = 0.7
 """Share of the alignment's error that an unknown bone map passes on to a diameter."""
-SHARED_ERROR = 0.35
+SHARED_ERROR = 0.5
 """Correlation of a diameter's error with that at inclusion: the same bone, the same model."""
 COMPLETE_PRIOR_ODDS = 20.0
-"""Complete healing is rare: this many to one against it before the scan is looked at."""
+BROKEN_PRIOR_ODDS = 2e4
+"""Complete healing is rare: this many to one against it before the scan is looked at; of a lesion
+that had broken the cortex little edge shows, and what is left is easily overlooked."""
+CLEARLY_SEEN = 15.0
+"""Logarithm of the odds beyond which a remnant is there, however small."""
 PLACEMENT_MM = 0.15
 """Error of an alignment that no estimate goes below."""
 LESION_SD_HU = 15.0
@@ -77,6 +88,9 @@ RIM_SD_HU = 30.0
 BLUR_SD = 0.2
 SOFT_TISSUE_MM = 1.0
 """Beyond this outside the bone's outline soft tissue has its own motion."""
+AIR_HU = -250.0
+AIR_CLEARANCE_MM = 1.5
+"""A breathing lung's border darkens what lies within the blur of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -218,18 +232,17 @@ def _read_visit(
     like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
     parts = parts_of_lesion(like, patch, carried)
     best, nothing = _best_fit(carried, evidence, inclusion, parts)
+    if inclusion.contact < BROKEN_BELOW:
+        best = _beside_new_cortex(best, evidence, carried, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    unseen_mm = unseen_sd_mm(best.surface, inclusion.contact)
-    size = lesion_size(
-        best.surface,
-        best.draw(DRAWS, SEED),
-        extra_sd_mm=float(np.hypot(EXTRA_SD_SHARE * scan.registration_error_mm, unseen_mm)),
-        correlation=SHARED_ERROR,
-    )
+    size = _size(best, inclusion, scan.registration_error_mm)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
-    odds = float(np.clip(best.cost - nothing - np.log(COMPLETE_PRIOR_ODDS), -50.0, 50.0))
+    broken = inclusion.contact < BROKEN_BELOW
+    against = BROKEN_PRIOR_ODDS if broken else COMPLETE_PRIOR_ODDS
+    odds = float(np.clip(best.cost - nothing - np.log(against), -50.0, 50.0))
     gone = 1.0 / (1.0 + np.exp(-odds))
-    complete = gone >= 0.5 or remaining < rules.complete.remaining_percent
+    little = remaining < rules.complete.remaining_percent and odds > -CLEARLY_SEEN
+    complete = gone >= 0.5 or (little and not broken)
     presence = _presence(complete, size, limit)
     current = None if complete else best.surface
     edge = visit_edge(
@@ -241,7 +254,7 @@ def _read_visit(
         drift_hu,
         inclusion.reading.edge,
         rules.edge,
-        cortex_broken=inclusion.contact < BROKEN_BELOW,
+        cortex_broken=broken,
     )
     events = visit_events(inclusion, scan.visit_from_inclusion, patch, evidence, expected, current)
     reading = replace(
@@ -261,6 +274,28 @@ def _read_visit(
         measurable_limit_mm=limit,
     )
     return reading, current
+
+
+def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: float) -> LesionSize:
+    """Sizes with what makes them uncertain, some of it the same as at inclusion."""
+    point_mm = point_sd_mm(inclusion.seed, 2.0 * best.surface.radius_mm)
+    size = lesion_size(
+        best.surface,
+        best.draw(DRAWS, SEED),
+        extra_sd_mm=math.hypot(
+            EXTRA_SD_SHARE * registration_error_mm,
+            unseen_sd_mm(best.surface, inclusion.contact),
+            point_mm,
+        ),
+        correlation=SHARED_ERROR,
+    )
+    if inclusion.reading.size is None or point_mm == 0.0:
+        return size
+    first, now = inclusion.reading.size.longest_diameter_sd_mm, size.longest_diameter_sd_mm
+    first_point = point_sd_mm(inclusion.seed, 2.0 * inclusion.surface.radius_mm)
+    rest = math.sqrt(max(first**2 - first_point**2, 0.0) * max(now**2 - point_mm**2, 0.0))
+    shared = first_point * point_mm + SHARED_ERROR * rest
+    return replace(size, inclusion_correlation=min(shared / (first * now), 0.95))
 
 
 def _presence(complete: bool, size: LesionSize, limit_mm: float) -> Presence:
@@ -296,7 +331,7 @@ def _evidence(
         bone_sd_hu=expected.spread_hu,
         bone_shared=inclusion.bone.texture_shared,
         noise=patch.noise,
-        votes=_near(expected.is_bone, SOFT_TISSUE_MM, patch.spacing_zyx_mm),
+        votes=_voting(patch, expected),
         lesion_hu=inclusion.fit.lesion_hu + drift_hu,
         lesion_sd_hu=LESION_SD_HU,
         field_sd_hu=FIELD_SD_HU,
@@ -306,6 +341,13 @@ def _evidence(
         sharpening=SHARPENING,
         sharpening_sd=SHARPENING_SD,
     )
+
+
+def _voting(patch: Patch, expected: ExpectedBone) -> npt.NDArray[np.bool_]:
+    """Voxels of bone and its next surroundings, clear of lung and outside air, which move."""
+    air = np.minimum(patch.values_hu, expected.level_hu) < AIR_HU
+    near = _near(expected.is_bone, SOFT_TISSUE_MM, patch.spacing_zyx_mm)
+    return near & ~_near(air, AIR_CLEARANCE_MM, patch.spacing_zyx_mm)
 
 
 def _near(
@@ -351,7 +393,8 @@ def _best_fit(
     filled = [
         cost
         for cost, fit, _ in rough
-        if fit.lesion_hu > highest
+        if inclusion.contact >= BROKEN_BELOW  # else it may be the cortex that came back
+        and fit.lesion_hu > highest
         and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
     ]
     fits: list[tuple[float, SurfaceFit]] = []
@@ -364,6 +407,43 @@ def _best_fit(
     nothing = min([cost_without_lesion(carried, evidence), *filled])
     cost, best = min([pair for pair in fits if pair[1].lesion_hu <= highest] or fits, key=_cost)
     return replace(best, cost=cost), nothing
+
+
+def _beside_new_cortex(
+    best: SurfaceFit, evidence: Evidence, carried: Surface, inclusion: InclusionLesion
+) -> SurfaceFit:
+    """Fit again with cortex that has come back where the lesion was taken as it is seen.
+
+    Where a lesion that had broken the cortex withdraws, the cortex grows again. Half-way between
+    lesion and cortex is where the edge lies; taken for half-way to spongy bone, the same scan
+    would show a smaller lesion.
+    """
+    patch = evidence.patch
+    smoothness = free_smoothness(best.surface.radius_mm).scaled(
+        FREEDOM * edge_trust(inclusion.contact)
+    )
+    place = signed_distance(carried, patch.grid) < 1.0
+    behind = highest_near(patch, CORTEX_BEHIND_MM)
+    current = best
+    for _ in range(CORTEX_ROUNDS):
+        if current.surface.radius_mm < LEAST_RADIUS_MM:
+            break
+        share = coverage(current.surface, patch)
+        dense, unmixed = dense_bone(
+            patch, evidence.bone_hu, evidence.bone_sd_hu, current.lesion_hu, share
+        )
+        dense &= place & (share > LEAST_MIXED)
+        if float(dense.sum()) * patch.grid.voxel_volume_ml < LEAST_CORTEX_ML:
+            break
+        cortex = np.maximum(unmixed, behind)
+        spread = np.maximum(evidence.bone_sd_hu, CORTEX_SPREAD * (cortex - evidence.bone_hu))
+        grown = replace(
+            evidence,
+            bone_hu=np.where(dense, cortex, evidence.bone_hu),
+            bone_sd_hu=np.where(dense, spread, evidence.bone_sd_hu),
+        )
+        current = fit_surface(current.surface, grown, smoothness, arena=carried)
+    return replace(current, cost=best.cost)
 
 
 def _cost(candidate: tuple[float, *tuple[object, ...]]) -> float:

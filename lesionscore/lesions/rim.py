@@ -31,7 +31,8 @@ TISSUE_MM3 = 125.0  # volume of a piece of tissue whose change is one of its own
 USUAL_DRIFT_HU = 10.0
 LARGEST_DRIFT_HU = 40.0
 LOCAL_DRIFT_HU = 4.0  # of one place of a scan against the whole scan
-DRIFT_SD_HU = 4.0  # of the drift between neighbouring tissues of one scan
+PLACE_SD_HU = 15.0  # of a shell's mean from one place and scan to the next, on phantoms
+BROKEN_PLACE_SD_HU = 42.0  # the same where a cut cortex makes up much of the shell
 SHARED_VOXELS_MM3 = 8.0  # volume over which trabecular texture goes together
 LEAST_SHARE = 0.25
 UNSHARPNESS_MM = 0.3  # of a steep place's own slope: another kernel, or a shift unseen
@@ -252,7 +253,9 @@ def visit_edge(
     total = float((weight * rest).sum())
     change = float((weight * excess).sum() / total)
     counted = float((weight * rest).sum() ** 2 / ((weight * rest) ** 2).sum())
-    change_sd = _mean_sd(patch, float((weight * rest * spread2).sum()) / total, counted)
+    place_sd = BROKEN_PLACE_SD_HU if cortex_broken else PLACE_SD_HU
+    spread2_mean = float((weight * rest * spread2).sum()) / total
+    change_sd = float(np.hypot(_mean_sd(patch, spread2_mean, counted), place_sd))
     rim_change = shells.rim_hu - inclusion.rim_hu - drift_hu
     return LesionEdge(
         rim_hu=shells.rim_hu,
@@ -278,12 +281,12 @@ def _new_cortex(patch: Patch, carried: Surface, is_bone: Flags, cortex_broken: b
 
 
 def _mean_sd(patch: Patch, spread2: float, n_voxels: float) -> float:
-    """SD of a mean over a shell: noise, texture that is not known, and drift."""
+    """SD of a mean over a shell: noise, and texture that is not known."""
     voxel_mm3 = float(np.prod(patch.spacing_zyx_mm))
     textures = max(n_voxels * voxel_mm3 / SHARED_VOXELS_MM3, 1.0)
     texture2 = spread2 / textures
     noise2 = patch.noise.effective_variance / max(n_voxels, 1.0)
-    return float(np.sqrt(noise2 + texture2 + DRIFT_SD_HU**2))
+    return float(np.sqrt(noise2 + texture2))
 
 
 def carried_flags(flags: Flags, at: npt.NDArray[np.float64]) -> Flags:

@@ -33,6 +33,7 @@ CORTEX_BROKEN = "cortex_broken"
 BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
 LEAST_TRUST = 0.35
 UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
+POINT_SD_SHARE = 0.04  # of the diameter: pockets of texture that an outline would have told apart
 MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
 FIELD_SD_HU = 20.0
@@ -184,7 +185,7 @@ def segment_inclusion(
     if in_bone and contact < BROKEN_BELOW:
         flags.append(CORTEX_BROKEN)
     draws = fit.draw(DRAWS, SEED)
-    reading = _reading(seed, patch, fit, bone, draws, rules, in_bone, tuple(flags))
+    reading = _reading(seed, patch, fit, bone, draws, rules, contact, tuple(flags))
     return InclusionLesion(
         seed=seed,
         neighbours=tuple(neighbours),
@@ -221,6 +222,11 @@ def edge_trust(contact: float) -> float:
 def unseen_sd_mm(surface: Surface, contact: float) -> float:
     """SD that the part of a surface without an edge adds to its diameters, mm."""
     return UNSEEN_SD_SHARE * 2.0 * surface.radius_mm * (1.0 - edge_trust(contact))
+
+
+def point_sd_mm(seed: LesionSeed, longest_mm: float) -> float:
+    """SD that a diameter has for want of a reader's outline, the same way at every visit, mm."""
+    return 0.0 if seed.mask is not None else POINT_SD_SHARE * longest_mm
 
 
 def free_smoothness(radius_mm: float) -> Smoothness:
@@ -331,7 +337,7 @@ def _evidence(patch: Patch, bone: BoneMap, lesion_hu: float) -> Evidence:
 def _bone_around(surface: Surface, patch: Patch, margin_mm: float, level: float) -> BoneMap:
     """Bone map outside a surface and a margin."""
     larger = surface.displaced(np.full(len(surface.vertices_mm), margin_mm))
-    return bone_map(patch, coverage(larger, patch) > 0.04, level)
+    return bone_map(patch, coverage(larger, patch) > 0.04, level, coverage(surface, patch))
 
 
 def _reading(
@@ -341,12 +347,16 @@ def _reading(
     bone: BoneMap,
     draws: npt.NDArray[np.float64],
     rules: LesionRules,
-    in_bone: bool,
+    contact: float,
     flags: tuple[str, ...],
 ) -> CtReading:
     """Record of the inclusion scan."""
+    in_bone = contact >= LEAST_BONE_SHARE
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    size = lesion_size(fit.surface, draws)
+    # a reader's outline stands where no edge shows; a point says nothing there
+    unseen_mm = 0.0 if seed.mask is not None else unseen_sd_mm(fit.surface, contact)
+    point_mm = point_sd_mm(seed, 2.0 * fit.surface.radius_mm)
+    size = lesion_size(fit.surface, draws, extra_sd_mm=float(np.hypot(unseen_mm, point_mm)))
     present = size.longest_diameter_mm >= limit
     return CtReading(
         lesion_id=seed.lesion_id,
