@@ -37,6 +37,7 @@ SHARED_VOXELS_MM3 = 8.0  # volume over which trabecular texture goes together
 LEAST_SHARE = 0.25
 UNSHARPNESS_MM = 0.3  # of a steep place's own slope: another kernel, or a shift unseen
 CORTEX_MM = 3.5  # cortex and its blur: dense again where a lesion had broken it, without sclerosis
+BROKEN_CORTEX_MM = 7.0
 FORMER_MARGIN_MM = 0.7
 
 
@@ -229,8 +230,9 @@ def visit_edge(
     -----
     A voxel with a share *c* of lesion shows ``c * lesion + (1 - c) * (bone + sclerosis)``. The
     sclerosis of the shell is the weighted least-squares value over its voxels; beside cortex, where
-    another kernel alone changes what is seen, they count little. The shell is that around
-    what is left; of a lesion that is gone, its whole place and the shell around it.
+    another kernel alone changes what is seen, they count little, and over the outer half of the
+    shell ever less: a rim sits next to the lesion. The shell is that around what is left; of a
+    lesion that is gone, its whole place and the shell around it.
     """
     shells = measure_shells(patch, carried, expected.is_bone, rule)
     edge = inclusion_edge(shells)
@@ -249,7 +251,8 @@ def visit_edge(
     slopes = np.gradient(expected.level_hu, *patch.spacing_zyx_mm)
     steep = np.sqrt(sum(slope**2 for slope in slopes))[chosen]
     spread2 = expected.spread_hu[chosen] ** 2 + (UNSHARPNESS_MM * steep) ** 2
-    weight = rest / (patch.noise.sd_hu**2 + spread2)
+    near = np.clip((rule.outer_shell_mm - away[chosen]) / (0.5 * rule.outer_shell_mm), 0.0, 1.0)
+    weight = near * rest / (patch.noise.sd_hu**2 + spread2)
     total = float((weight * rest).sum())
     change = float((weight * excess).sum() / total)
     counted = float((weight * rest).sum() ** 2 / ((weight * rest) ** 2).sum())
@@ -274,10 +277,9 @@ def visit_edge(
 def _new_cortex(patch: Patch, carried: Surface, is_bone: Flags, cortex_broken: bool) -> Flags:
     """Places of the former lesion where normal cortex may be back, which is no sclerosis."""
     former = signed_distance(carried, patch.grid) < FORMER_MARGIN_MM
-    if cortex_broken:  # where the outline ran is not known
-        return np.asarray(former)
     depth = ndimage.distance_transform_edt(is_bone, sampling=patch.spacing_zyx_mm)
-    return np.asarray(former & (depth < CORTEX_MM))
+    # where a broken outline ran is not well known
+    return np.asarray(former & (depth < (BROKEN_CORTEX_MM if cortex_broken else CORTEX_MM)))
 
 
 def _mean_sd(patch: Patch, spread2: float, n_voxels: float) -> float:

@@ -33,7 +33,8 @@ CORTEX_BROKEN = "cortex_broken"
 BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
 LEAST_TRUST = 0.35
 UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
-POINT_SD_SHARE = 0.04  # of the diameter: pockets of texture that an outline would have told apart
+POINT_UNSEEN = 1.7  # times as much where there is no outline either
+POINT_SD_SHARE = 0.03  # of the diameter: pockets of texture that an outline would have told apart
 MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
 FIELD_SD_HU = 20.0
@@ -354,7 +355,7 @@ def _reading(
     in_bone = contact >= LEAST_BONE_SHARE
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     # a reader's outline stands where no edge shows; a point says nothing there
-    unseen_mm = 0.0 if seed.mask is not None else unseen_sd_mm(fit.surface, contact)
+    unseen_mm = 0.0 if seed.mask is not None else POINT_UNSEEN * unseen_sd_mm(fit.surface, contact)
     point_mm = point_sd_mm(seed, 2.0 * fit.surface.radius_mm)
     size = lesion_size(fit.surface, draws, extra_sd_mm=float(np.hypot(unseen_mm, point_mm)))
     present = size.longest_diameter_mm >= limit

@@ -79,9 +79,9 @@ def test_exact_quarters_are_met_where_binary_fractions_fall_short() -> None:
 @pytest.mark.parametrize(
     ("change_hu", "sd_hu", "z", "state"),
     [
-        pytest.param(56.0, 10.0, None, MET, id="exactly-56-hu"),
-        pytest.param(55.9, 10.0, None, NOT_MET, id="just-short-of-56-hu"),
-        pytest.param(56.1, 10.0, None, MET, id="just-past-56-hu"),
+        pytest.param(65.0, 10.0, None, MET, id="exactly-65-hu"),
+        pytest.param(64.9, 10.0, None, NOT_MET, id="just-short-of-65-hu"),
+        pytest.param(65.1, 10.0, None, MET, id="just-past-65-hu"),
         pytest.param(80.0, 40.0, None, MET, id="exactly-twice-its-uncertainty"),
         pytest.param(80.0, 40.1, None, NOT_MET, id="just-short-of-twice-its-uncertainty"),
         pytest.param(150.0, 0.0, None, MET, id="no-uncertainty-left"),
