@@ -278,7 +278,7 @@ def _read_visit(
 
 def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: float) -> LesionSize:
     """Sizes with what makes them uncertain, some of it the same as at inclusion."""
-    point_mm = point_sd_mm(inclusion.seed, 2.0 * best.surface.radius_mm)
+    point_mm = point_sd_mm(inclusion.seed, best.surface, inclusion.contact)
     size = lesion_size(
         best.surface,
         best.draw(DRAWS, SEED),
@@ -292,7 +292,7 @@ def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: f
     if inclusion.reading.size is None or point_mm == 0.0:
         return size
     first, now = inclusion.reading.size.longest_diameter_sd_mm, size.longest_diameter_sd_mm
-    first_point = point_sd_mm(inclusion.seed, 2.0 * inclusion.surface.radius_mm)
+    first_point = point_sd_mm(inclusion.seed, inclusion.surface, inclusion.contact)
     rest = math.sqrt(max(first**2 - first_point**2, 0.0) * max(now**2 - point_mm**2, 0.0))
     shared = first_point * point_mm + SHARED_ERROR * rest
     return replace(size, inclusion_correlation=min(shared / (first * now), 0.95))

@@ -225,9 +225,12 @@ def unseen_sd_mm(surface: Surface, contact: float) -> float:
     return UNSEEN_SD_SHARE * 2.0 * surface.radius_mm * (1.0 - edge_trust(contact))
 
 
-def point_sd_mm(seed: LesionSeed, longest_mm: float) -> float:
-    """SD that a diameter has for want of a reader's outline, the same way at every visit, mm."""
-    return 0.0 if seed.mask is not None else POINT_SD_SHARE * longest_mm
+def point_sd_mm(seed: LesionSeed, surface: Surface, contact: float) -> float:
+    """SD of a diameter for want of a reader's outline, the same error at every visit, mm."""
+    if seed.mask is not None:
+        return 0.0
+    pockets_mm = POINT_SD_SHARE * 2.0 * surface.radius_mm
+    return float(np.hypot(pockets_mm, POINT_UNSEEN * unseen_sd_mm(surface, contact)))
 
 
 def free_smoothness(radius_mm: float) -> Smoothness:
@@ -354,10 +357,7 @@ def _reading(
     """Record of the inclusion scan."""
     in_bone = contact >= LEAST_BONE_SHARE
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    # a reader's outline stands where no edge shows; a point says nothing there
-    unseen_mm = 0.0 if seed.mask is not None else POINT_UNSEEN * unseen_sd_mm(fit.surface, contact)
-    point_mm = point_sd_mm(seed, 2.0 * fit.surface.radius_mm)
-    size = lesion_size(fit.surface, draws, extra_sd_mm=float(np.hypot(unseen_mm, point_mm)))
+    size = lesion_size(fit.surface, draws, extra_sd_mm=point_sd_mm(seed, fit.surface, contact))
     present = size.longest_diameter_mm >= limit
     return CtReading(
         lesion_id=seed.lesion_id,

@@ -29,6 +29,9 @@ from lesionscore.registration.threads import available_threads, ordered_map
 __all__ = ["LesionRegion", "PreparedScan", "align_lesions", "prepare_scan"]
 
 Floats = npt.NDArray[np.float64]
+NEAR_MM, NEAR_NODES, NEAR_STARTS, NEAR_APART_MM = 60.0, 8, 6, 1.2
+FAR_MM, FAR_NODES, FAR_APART_MM = 200.0, 4, 8.0
+AROUND_MM = 20.0
 
 
 def align_lesions(
@@ -83,19 +86,30 @@ def _no_common_bone(lesion_id: str) -> LesionAlignment:
 
 
 def _starts(nodes: list[FieldNode], i: int) -> list[Floats]:
-    """Transforms of the lesion's own node and of those around it, without near repeats."""
+    """Transforms that the lesion's bone may have, without near repeats.
+
+    Those of its own node and of the nodes around it, on both sides of a joint; and of the surest
+    nodes farther off, for a whole rib cage may have slipped by one rib where the spine has not.
+    """
     centre = nodes[i].centre_mm
-    near = sorted(
-        range(len(nodes)), key=lambda k: float(np.linalg.norm(nodes[k].centre_mm - centre))
-    )
-    starts: list[Floats] = []
-    for k in [i, *near[:8]]:
-        if np.linalg.norm(nodes[k].centre_mm - centre) > 60.0:
-            continue
-        place = (nodes[k].matrix @ np.append(centre, 1.0))[:3]
-        if all(np.linalg.norm((s @ np.append(centre, 1.0))[:3] - place) > 1.0 for s in starts):
-            starts.append(nodes[k].matrix)
-    return starts[:6]
+    away = [float(np.linalg.norm(node.centre_mm - centre)) for node in nodes]
+    near = [k for k in np.argsort(away, kind="stable") if away[k] <= NEAR_MM][: NEAR_NODES + 1]
+    far = [k for k in range(len(nodes)) if NEAR_MM < away[k] <= FAR_MM and nodes[k].covered]
+    far = sorted(far, key=lambda k: -nodes[k].quality)[:FAR_NODES]
+    starts = _apart([nodes[k].matrix for k in [i, *near]], centre, NEAR_APART_MM)[:NEAR_STARTS]
+    return _apart([*starts, *(nodes[k].matrix for k in far)], centre, FAR_APART_MM, len(starts))
+
+
+def _apart(matrices: list[Floats], centre: Floats, apart_mm: float, sure: int = 1) -> list[Floats]:
+    """Keep the first ones and of the rest what moves some place around a centre differently."""
+    around = np.vstack([np.zeros(3), AROUND_MM * np.eye(3), -AROUND_MM * np.eye(3)])
+    points = np.column_stack([centre + around, np.ones(len(around))])
+    kept = matrices[:sure]
+    for matrix in matrices[sure:]:
+        gaps = [np.linalg.norm(points @ (matrix - other)[:3].T, axis=1).max() for other in kept]
+        if min(gaps) > apart_mm:
+            kept.append(matrix)
+    return kept
 
 
 def _align_lesion(
@@ -108,5 +122,6 @@ def _align_lesion(
 ) -> LesionAlignment:
     """Zoom in on one lesion and judge the result."""
     own = own_bone(fixed, regions[i], regions)
-    fit = align_locally(fixed, moving, own, _starts(nodes, i))
-    return judge(own, fit, nodes[i].matrix, (fixed, moving), rule)
+    starts = _starts(nodes, i)
+    fit = align_locally(fixed, moving, own, starts)
+    return judge(own, fit, starts, (fixed, moving), rule)

@@ -2,7 +2,8 @@
 
 Going through dense bone costs its length, through soft tissue several times that. So the
 neighbour across a joint is far away even where it is near, and one threshold too high or too
-low changes little.
+low changes little. Steps lead through the faces of voxels only: along a diagonal a way would slip
+through a joint gap of one voxel.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 DENSE_HU, SOFT_HU = 250.0, 60.0
-SOFT_COST = 8.0  # a millimetre of soft tissue counts as this many of bone
+SOFT_COST = 20.0  # a millimetre of soft tissue counts as this many of bone
 BUCKET_MM = 0.25
 FAR_MM = np.float32(1e6)
 
@@ -32,6 +33,7 @@ def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyp
     after = np.full(nz * ny * nx, -1, np.int64)
     before = np.full(nz * ny * nx, -1, np.int64)
     flat = cost.ravel()
+    half = (0.5 * spacing).astype(np.float32)
     for k in range(seeds.shape[0]):
         voxel = (seeds[k, 0] * ny + seeds[k, 1]) * nx + seeds[k, 2]
         if distance[voxel] > 0.0:
@@ -40,12 +42,6 @@ def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyp
                 before[head[0]] = voxel
             after[voxel] = head[0]
             head[0] = voxel
-    length = np.empty(27, np.float32)
-    for k in range(27):
-        dz, dy, dx = k // 9 - 1, k // 3 % 3 - 1, k % 3 - 1
-        length[k] = (
-            (dz * spacing[0]) ** 2 + (dy * spacing[1]) ** 2 + (dx * spacing[2]) ** 2
-        ) ** 0.5
     for bucket in range(buckets):
         while head[bucket] >= 0:
             voxel = head[bucket]
@@ -54,14 +50,21 @@ def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyp
                 before[head[bucket]] = -1
             after[voxel] = -2
             z, y, x = voxel // (ny * nx), voxel // nx % ny, voxel % nx
-            for k in range(27):
-                a, b, c = z + k // 9 - 1, y + k // 3 % 3 - 1, x + k % 3 - 1
-                if k == 13 or not (0 <= a < nz and 0 <= b < ny and 0 <= c < nx):
+            for k in range(6):
+                side = 2 * (k % 2) - 1
+                a, b, c = z, y, x
+                if k < 2:
+                    a += side
+                elif k < 4:
+                    b += side
+                else:
+                    c += side
+                if not (0 <= a < nz and 0 <= b < ny and 0 <= c < nx):
                     continue
                 other = (a * ny + b) * nx + c
                 if after[other] == -2:
                     continue
-                way = distance[voxel] + length[k] * np.float32(0.5) * (flat[voxel] + flat[other])
+                way = distance[voxel] + half[k // 2] * (flat[voxel] + flat[other])
                 if way >= distance[other] or way > limit_mm:
                     continue
                 if distance[other] < 1e5:

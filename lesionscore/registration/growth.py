@@ -166,13 +166,12 @@ def _apart(
 ) -> tuple[float, float]:
     """Share of the bone right around the lesion that asks for another place, and how far, mm.
 
-    Distance is counted straight, not through bone: it is to be seen if the fit followed the
-    socket, and the head that holds the lesion went elsewhere.
+    So it is seen if the fit followed the socket, and the head that holds the lesion went elsewhere.
     """
     asked2, noise2 = _asked(samples, fit, rule, blocks)
     excess2 = np.where(noise2 < SURE_MM**2, asked2 - noise2, 0.0)[blocks.of_sample]
     sure = (noise2 < SURE_MM**2)[blocks.of_sample]
-    near = sure & (own.region.distance_mm(samples.positions_mm) < AROUND_MM)
+    near = sure & (own.away_mm(samples.positions_mm) < AROUND_MM)
     elsewhere = near & (excess2 > APART_MM**2)
     if not elsewhere.any():
         return 0.0, 0.0

@@ -59,7 +59,7 @@ def stated_error_mm(fit: LocalFit) -> float:
 def judge(
     own: OwnBone,
     fit: LocalFit | None,
-    field: Floats,
+    starts: list[Floats],
     scans: tuple[PreparedScan, PreparedScan],
     rule: AlignmentRule,
 ) -> LesionAlignment:
@@ -71,20 +71,21 @@ def judge(
         The lesion's bone on the fixed scan.
     fit : LocalFit or None
         The fit; None where there was too little to fit.
-    field : ndarray, shape (4, 4)
-        Transform of the skeleton at the lesion, for comparison and as the last resort.
+    starts : list of ndarray, shape (4, 4)
+        What the skeleton's transforms offered, its own at the lesion first: for comparison and
+        as the last resort.
     scans : tuple of PreparedScan
         Fixed and moving.
     rule : AlignmentRule
         The protocol's limits.
     """
     region = own.region
-    transform = rigid(field if fit is None else fit.matrix)
+    transform = rigid(starts[0] if fit is None else fit.matrix)
     doubts = coverage_doubts(region, transform, scans[1])
     if not doubts:
         doubts += metal_doubts(region, transform, scans)
         doubts += bone_doubts(own)
-        doubts += [] if fit is None else fit_doubts(own, fit, field)
+        doubts += [] if fit is None else fit_doubts(own, fit, starts)
     error = None if fit is None else stated_error_mm(fit)
     if error is not None and not doubts and error > rule.doubtful_mm:
         doubts.append(Doubt(reason=AlignmentReason.ALIGNMENT_UNCERTAIN, fatal=False))
@@ -162,13 +163,13 @@ def bone_doubts(own: OwnBone) -> list[Doubt]:
     return [Doubt(reason=AlignmentReason.TOO_LITTLE_BONE, fatal=True)]
 
 
-def fit_doubts(own: OwnBone, fit: LocalFit, field: Floats) -> list[Doubt]:
+def fit_doubts(own: OwnBone, fit: LocalFit, starts: list[Floats]) -> list[Doubt]:
     """Doubts that the fit itself raises."""
     doubts = []
     growth = fit.growth
     uncertain = AlignmentReason.ALIGNMENT_UNCERTAIN
     centre = np.append(own.region.centre_mm, 1.0)
-    gap = float(np.linalg.norm(((fit.matrix - field) @ centre)[:3]))
+    gap = min(float(np.linalg.norm(((fit.matrix - one) @ centre)[:3])) for one in starts)
     if growth.near_spread_mm > CONTRADICTION_MM:
         doubts.append(Doubt(reason=AlignmentReason.BONE_NOT_RIGID, fatal=True))
     if growth.apart_share > MOST_APART:

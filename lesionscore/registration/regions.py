@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 OWN_REACH_MM = 64.0
-OWN_SPACING_MM = 2.0
+OWN_SPACING_MM = 1.4
 OWN_LIMIT_MM = 80.0
 SHELL_MM = 4.0
 EXCLUSION_MARGIN_MM = 3.0

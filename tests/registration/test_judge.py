@@ -21,7 +21,12 @@ def fit(**changes: float) -> SimpleNamespace:
         "apart_mm": 0.0,
     }
     quality = {"correlation": 0.97, "covered": 1.0}
-    whole = {"matrix": np.eye(4), "inverse_gap_mm": 0.02, "core_gap_mm": 0.05, "lead": 0.2}
+    whole = {
+        "matrix": np.eye(4),
+        "inverse_gap_mm": 0.02,
+        "core_gap_mm": 0.05,
+        "lead": 0.2,
+    }
     for part in (growth, quality, whole):
         part.update({name: value for name, value in changes.items() if name in part})
     return SimpleNamespace(
@@ -34,7 +39,7 @@ OWN = SimpleNamespace(region=SimpleNamespace(centre_mm=(10.0, 20.0, 30.0)))
 
 def judged(**changes: float) -> list[tuple[str, bool]]:
     """Doubts as code and fatality."""
-    doubts = fit_doubts(OWN, fit(**changes), np.eye(4))  # type: ignore[arg-type]
+    doubts = fit_doubts(OWN, fit(**changes), [np.eye(4)])  # type: ignore[arg-type]
     return [(doubt.reason.value, doubt.fatal) for doubt in doubts]
 
 
