@@ -221,7 +221,9 @@ def edge_trust(contact: float) -> float:
 
 
 def unseen_sd_mm(surface: Surface, contact: float) -> float:
-    """SD that the part of a surface without an edge adds to its diameters, mm."""
+    """SD that the part of a broken lesion's surface without an edge adds to its diameters, mm."""
+    if contact >= BROKEN_BELOW:
+        return 0.0
     return UNSEEN_SD_SHARE * 2.0 * surface.radius_mm * (1.0 - edge_trust(contact))
 
 
