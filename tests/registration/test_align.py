@@ -58,7 +58,7 @@ def volume(image: object) -> Volume:
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    """Inclusion and a later visit of a patient whom nothing was tuned on."""
+    """Inclusion and a later visit; lesions as balls, which is harder than with outlines."""
     patient = make_patient(SEED, "small")
     regions, goals = [], {}
     for truth in patient.lesion_truth():
