@@ -27,7 +27,6 @@ from lesionscore.lesions.rim import (
 )
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.segment import (
-    BROKEN_BELOW,
     INCLUSION,
     NOT_COVERED,
     NOT_IN_BONE,
@@ -232,12 +231,12 @@ def _read_visit(
     like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
     parts = parts_of_lesion(like, patch, carried)
     best, nothing = _best_fit(carried, evidence, inclusion, parts)
-    if inclusion.contact < BROKEN_BELOW:
+    if inclusion.cortex_broken:
         best = _beside_new_cortex(best, evidence, carried, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     size = _size(best, inclusion, scan.registration_error_mm)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
-    broken = inclusion.contact < BROKEN_BELOW
+    broken = inclusion.cortex_broken
     against = BROKEN_PRIOR_ODDS if broken else COMPLETE_PRIOR_ODDS
     odds = float(np.clip(best.cost - nothing - np.log(against), -50.0, 50.0))
     gone = 1.0 / (1.0 + np.exp(-odds))
@@ -393,7 +392,7 @@ def _best_fit(
     filled = [
         cost
         for cost, fit, _ in rough
-        if inclusion.contact >= BROKEN_BELOW  # else it may be the cortex that came back
+        if not inclusion.cortex_broken  # else it may be the cortex that came back
         and fit.lesion_hu > highest
         and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
     ]

@@ -122,6 +122,11 @@ class InclusionLesion:
         return self.seed.lesion_id
 
     @property
+    def cortex_broken(self) -> bool:
+        """Whether so much of the surface lacks bone that the cortex must be broken."""
+        return self.contact < BROKEN_BELOW
+
+    @property
     def region(self) -> LesionRegion:
         """What alignment needs: where the lesion lies and which voxels do not vote."""
         centre = self.surface.centre_mm
