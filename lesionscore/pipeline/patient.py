@@ -12,12 +12,8 @@ from statistics import median
 
 from threadpoolctl import threadpool_limits
 
-from lesionscore.lesions.follow import (
-    AlignedScan,
-    LesionCourse,
-    drift_at_lesion,
-    follow_lesion,
-)
+from lesionscore.lesions.aligned import AlignedScan
+from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
 from lesionscore.lesions.records import CtReading, PetReading, ReadingStatus
 from lesionscore.lesions.rim import Drift, scan_drift
 from lesionscore.lesions.segment import InclusionLesion

@@ -9,12 +9,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from lesionscore.errors import MeasurementError
-from lesionscore.lesions.follow import (
-    AlignedScan,
-    LesionCourse,
-    drift_at_lesion,
-    follow_lesion,
-)
+from lesionscore.lesions.aligned import AlignedScan
+from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
 from lesionscore.lesions.records import Presence
 from lesionscore.lesions.rim import NO_DRIFT, Drift, scan_drift
 from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion

@@ -1,0 +1,156 @@
+"""Which surface a visit's scan shows: of several starts the most probable, or none at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lesionscore.lesions.background import dense_bone, highest_near
+from lesionscore.lesions.fit import Evidence, SurfaceFit, cost_without_lesion, fit_surface
+from lesionscore.lesions.foci import Focus
+from lesionscore.lesions.rasterise import coverage, signed_distance
+from lesionscore.lesions.segment import InclusionLesion, edge_trust, free_smoothness
+from lesionscore.lesions.shape import Smoothness
+from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.visit_starts import VisitStart, starts_at_visit
+
+TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
+QUICK_STEPS = 3
+TIGHT_STEPS = 5
+RIMMED, FREED = 2, 2
+"""How many of the best starts are tried with a sclerotic rim, and let free."""
+RIM_HU = (0.0, 150.0)
+"""A rim may have become sclerotic since inclusion: both are tried."""
+FREEDOM = 0.6
+"""Of the freedom of a first segmentation: the shape is known from inclusion."""
+DENSEST_SHARE = 0.8
+LEAST_FILLED = 0.5
+"""Share of the lesion's volume that must be dense for it to count as healed by sclerosis."""
+LEAST_RISE_HU = 60.0
+CORTEX_ROUNDS, LEAST_CORTEX_ML, LEAST_RADIUS_MM = 3, 0.01, 1.0
+CORTEX_BEHIND_MM = 1.8
+CORTEX_SPREAD = 0.25
+"""SD of a cortex' density behind its blurred edge, relative to its excess over spongy bone."""
+LEAST_MIXED = 0.02
+
+
+def best_fit(
+    carried: Surface, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
+) -> tuple[SurfaceFit, float]:
+    """Most probable of several surfaces, and the cost of having no lesion at all.
+
+    First several starts (see `starts_at_visit`), nearly rigid and with the scan's blur as it is;
+    then the two most probable of those that are lesion, not bone, with the blur fitted and let
+    free. Each step's freedom is paid for in `SurfaceFit.cost`, a start's own shape in its price.
+
+    Parameters
+    ----------
+    carried : Surface
+        The inclusion surface on the visit's CT.
+    evidence : Evidence
+        What the visit says.
+    inclusion : InclusionLesion
+        The lesion at inclusion.
+    parts : list of Focus
+        What a look at the scan takes for lesion within the carried surface.
+
+    Returns
+    -------
+    best : SurfaceFit
+        The most probable surface; its cost has its start's price in it.
+    nothing : float
+        Cost of no lesion, comparable with the best surface's.
+    """
+    quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
+    trust = edge_trust(inclusion.contact)
+    rigid = TIGHT.scaled(trust)
+
+    def tried(start: VisitStart, rim_hu: float) -> tuple[float, SurfaceFit, float]:
+        """A quick fit with what it costs."""
+        fit = fit_surface(start.surface, replace(quick, rim_hu=rim_hu), rigid, QUICK_STEPS, carried)
+        return fit.cost + start.price, fit, start.price
+
+    starts = starts_at_visit(carried, parts, evidence.patch, trust)
+    first = sorted(((*tried(start, RIM_HU[0]), start) for start in starts), key=_cost)
+    rimmed = [tried(start, RIM_HU[1]) for *_, start in first[:RIMMED]]
+    rough = sorted([one[:3] for one in first] + rimmed, key=_cost)
+    # a "lesion" as dense as bone is sclerosis where the lesion was, or a piece of new cortex
+    contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
+    highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
+    lytic = [one for one in rough if one[1].lesion_hu <= highest]
+    filled = [
+        cost
+        for cost, fit, _ in rough
+        if not inclusion.cortex_broken  # else it may be the cortex that came back
+        and fit.lesion_hu > highest
+        and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
+    ]
+    fits: list[tuple[float, SurfaceFit]] = []
+    for _, fit, price in (lytic or rough)[:FREED]:
+        full = replace(evidence, rim_hu=fit.rim_prior_hu)
+        tight = fit_surface(fit.base, full, rigid, TIGHT_STEPS, carried)
+        smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
+        free = fit_surface(tight.surface, full, smoothness, arena=carried)
+        fits += [(tight.cost + price, tight), (free.cost + price, free)]
+    nothing = min([cost_without_lesion(carried, evidence), *filled])
+    cost, best = min([pair for pair in fits if pair[1].lesion_hu <= highest] or fits, key=_cost)
+    return replace(best, cost=cost), nothing
+
+
+def beside_new_cortex(
+    best: SurfaceFit, evidence: Evidence, carried: Surface, inclusion: InclusionLesion
+) -> SurfaceFit:
+    """Fit again with cortex that has come back where the lesion was taken as it is seen.
+
+    Where a lesion that had broken the cortex withdraws, the cortex grows again. Half-way between
+    lesion and cortex is where the edge lies; taken for half-way to spongy bone, the same scan
+    would show a smaller lesion.
+
+    Parameters
+    ----------
+    best : SurfaceFit
+        From `best_fit`.
+    evidence : Evidence
+        What the visit says.
+    carried : Surface
+        The inclusion surface on the visit's CT.
+    inclusion : InclusionLesion
+        The lesion at inclusion.
+
+    Returns
+    -------
+    SurfaceFit
+        With the cost of ``best``: the new cortex is no evidence for or against the lesion.
+    """
+    patch = evidence.patch
+    smoothness = free_smoothness(best.surface.radius_mm).scaled(
+        FREEDOM * edge_trust(inclusion.contact)
+    )
+    place = signed_distance(carried, patch.grid) < 1.0
+    behind = highest_near(patch, CORTEX_BEHIND_MM)
+    current = best
+    for _ in range(CORTEX_ROUNDS):
+        if current.surface.radius_mm < LEAST_RADIUS_MM:
+            break
+        share = coverage(current.surface, patch)
+        dense, unmixed = dense_bone(
+            patch, evidence.bone_hu, evidence.bone_sd_hu, current.lesion_hu, share
+        )
+        dense &= place & (share > LEAST_MIXED)
+        if float(dense.sum()) * patch.grid.voxel_volume_ml < LEAST_CORTEX_ML:
+            break
+        cortex = np.maximum(unmixed, behind)
+        spread = np.maximum(evidence.bone_sd_hu, CORTEX_SPREAD * (cortex - evidence.bone_hu))
+        grown = replace(
+            evidence,
+            bone_hu=np.where(dense, cortex, evidence.bone_hu),
+            bone_sd_hu=np.where(dense, spread, evidence.bone_sd_hu),
+        )
+        current = fit_surface(current.surface, grown, smoothness, arena=carried)
+    return replace(current, cost=best.cost)
+
+
+def _cost(candidate: tuple[float, *tuple[object, ...]]) -> float:
+    """What a candidate costs: the first of what is known of it."""
+    return candidate[0]
