@@ -250,14 +250,28 @@ def bone_with(points: Floats, gap_mm: float, radius_mm: float, suv: float) -> Fl
     return np.asarray(np.where(ball, suv, value))
 
 
-@pytest.mark.parametrize("gap_mm", [3.0, 5.0, 6.0])
+@pytest.mark.parametrize("gap_mm", [-2.0, 0.0, 2.0, 3.0, 4.0])
 @pytest.mark.parametrize(("radius_mm", "suv"), [(6.0, 40.0), (20.0, 60.0)])
 def test_a_hot_neighbour_is_spill_in(gap_mm: float, radius_mm: float, suv: float) -> None:
-    """A joint or a bladder that makes the region's maximum is flagged; the number stands."""
+    """A joint or a bladder that makes the region's maximum is flagged; the number stands.
+
+    The first reaches into the region: there is no slope left to walk up.
+    """
     pet = pet_of(lambda p: bone_with(p, gap_mm, radius_mm, suv), grid((2.7, 2.7, 3.3)), 6.0)
     reading = read(pet, cube(6.5))
     assert reading.flags == ("spill_in",)
     assert reading.suv_max is not None
+
+
+def test_a_hot_neighbour_that_leaves_the_maximum_alone_is_not_spill_in() -> None:
+    """A joint beside the region whose blur adds 0.3 % to the highest voxel."""
+    pet, alone = (
+        pet_of(lambda p, suv=suv: bone_with(p, 6.0, 6.0, suv), grid((2.7, 2.7, 3.3)), 6.0)
+        for suv in (40.0, 5.0)
+    )
+    reading = read(pet, cube(6.5))
+    assert reading.suv_max == pytest.approx(read(alone, cube(6.5)).suv_max, rel=0.005)
+    assert reading.flags == ()
 
 
 def test_a_far_hot_source_is_not_spill_in() -> None:
