@@ -8,13 +8,13 @@ lies *outside the bone's outline* is taken as seen: there is no lesion in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.noise import residual_noise, shifted
+from lesionscore.lesions.noise import residual_noise
+from lesionscore.lesions.outline import enclosed, outline, own_bone
 from lesionscore.lesions.patch import Patch
 
 Singles = npt.NDArray[np.float32]
@@ -24,11 +24,7 @@ SCALES_MM = (4.0, 8.0, 16.0)  # the nearest surroundings count first
 SCALE_SHARE = 0.04  # weight of the next wider scale, where the nearer one has seen something
 NEAR_MM = 9.0  # surroundings within this distance decide what normal bone is
 CORTEX_CLEARANCE_MM = 1.6
-CLOSING_MM = 4.0
-DENSE_HU = 200.0
-GAP_MM = 2.0
-ENCLOSURE_REACH_MM = 25.0
-HALF_SPACE = 0.5
+CORE_SHARE = 0.5
 HIGHEST_MUSCLE_HU = 115.0  # muscle, partly mixed with a thin cortex
 USUAL_SPONGY_HU = 200.0
 LEAST_CONTRAST_HU = 35.0
@@ -107,9 +103,10 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
     bone = enclosed(smooth, lesion, spacing)
     normal, width = normal_level(smooth, away, lesion_hu, bone)
-    spongy = _spongy_voxels(patch, smooth, away, normal, width, bone)
+    own = own_bone(patch, smooth, share > CORE_SHARE, normal, lesion_hu)
+    inside = outline(own, lesion, spacing)
+    spongy = _spongy_voxels(patch, smooth, away, (normal, width), bone, inside)
     level, texture, shared = _continued(patch, spongy, normal)
-    inside = _outline(smooth, lesion, normal, lesion_hu, spacing)
     dense, unmixed = dense_bone(patch, level, texture, lesion_hu, share)
     expected = np.where(dense, unmixed, np.where(inside, level, values))
     spread = np.where(dense, np.maximum(texture, DENSE_SPREAD * (unmixed - level)), texture)
@@ -174,33 +171,6 @@ def highest_near(patch: Patch, reach_mm: float) -> Singles:
     return np.asarray(ndimage.grey_dilation(patch.values_hu, footprint=squared <= reach_mm**2))
 
 
-def enclosed(smooth: Singles, lesion: Flags, spacing: tuple[float, float, float]) -> Flags:
-    """Bone and what it encloses: the muscle beside a thin rib is not taken for its marrow.
-
-    Parameters
-    ----------
-    smooth : ndarray, shape (n_z, n_y, n_x)
-        HU, smoothed.
-    lesion : ndarray, shape (n_z, n_y, n_x), bool
-        Stands in for the bone that it took.
-    spacing : tuple of float
-        Voxel spacing z, y, x, mm.
-
-    Returns
-    -------
-    ndarray, shape (n_z, n_y, n_x), bool
-        Dense bone without its small gaps, and holes that two of three planes show closed: the
-        spinal canal is closed in one plane only.
-    """
-    shell = closed((smooth > DENSE_HU) | lesion, GAP_MM, spacing)
-    votes = np.zeros(shell.shape, dtype=np.uint8)
-    for axis in range(3):
-        planes = np.moveaxis(shell, axis, 0)
-        filled = np.stack([ndimage.binary_fill_holes(plane) for plane in planes])
-        votes += np.moveaxis(filled, 0, axis)
-    return np.asarray(shell | (votes >= 2))
-
-
 def normal_level(
     smooth: Singles, away: Singles, lesion_hu: float, bone: Flags
 ) -> tuple[float, float]:
@@ -258,20 +228,23 @@ def _peak(smooth: Singles, away: Singles, ring: Flags) -> tuple[float, float]:
 
 
 def _spongy_voxels(
-    patch: Patch, smooth: Singles, away: Singles, normal: float, width: float, bone: Flags
+    patch: Patch, smooth: Singles, away: Singles, peak: tuple[float, float], bone: Flags, own: Flags
 ) -> Flags:
-    """Voxels of spongy bone: near its level, clear of cortex and of soft tissue."""
+    """Voxels of the own spongy bone: near its level, clear of cortex and of soft tissue.
+
+    Noise takes much muscle to near the level of bone: outside the bone's outline nothing counts.
+    """
+    normal, width = peak
     alike = (np.abs(smooth - normal) < width) & (away > 0)
     dense = smooth > normal + max(1.6 * width, 90.0)
     clear = ndimage.distance_transform_edt(~dense, sampling=patch.spacing_zyx_mm)
     near = alike & (away < NEAR_MM)
-    muscle = bool(near.any()) and float(bone[near].mean()) < 0.5  # beside a thin bone
-    if muscle:
-        alike &= bone
+    beside_thin_bone = bool(near.any()) and float(bone[near].mean()) < 0.5
+    alike &= own
     chosen = alike & (clear > CORTEX_CLEARANCE_MM)
     if int(chosen.sum()) < LEAST_SPONGY_VOXELS:
         chosen = alike
-    if int(chosen.sum()) < LEAST_SPONGY_VOXELS and not muscle:
+    if int(chosen.sum()) < LEAST_SPONGY_VOXELS and not beside_thin_bone:
         chosen = (away > 0) & (away < NEAR_MM) & (smooth > normal - width)
     values = patch.values_hu
     return np.asarray(chosen & (values > AIR_HU) & (values < METAL_HU))
@@ -296,52 +269,6 @@ def _continued(patch: Patch, spongy: Flags, normal: float) -> tuple[Singles, flo
     texture2 = max(both.sd_hu**2 - patch.noise.sd_hu**2, LEAST_TEXTURE_HU**2)
     shared = (both.effective_variance - patch.noise.effective_variance) / texture2
     return level, float(np.sqrt(texture2)), float(np.clip(shared, 0.7, 12.0))
-
-
-def _outline(
-    smooth: Singles,
-    lesion: Flags,
-    normal: float,
-    lesion_hu: float,
-    spacing: tuple[float, float, float],
-) -> Flags:
-    """Inside of the bone with the lesion filled in: what a closing of the bone holds."""
-    halfway = 0.5 * (normal + lesion_hu)
-    bone = smooth > halfway if normal > lesion_hu else smooth > lesion_hu + 100.0
-    around = bone & ~lesion
-    held = lesion & (share_enclosed(around, spacing) >= HALF_SPACE)
-    return closed(around | held, CLOSING_MM, spacing) & (bone | ~lesion | held)
-
-
-def share_enclosed(bone: Flags, spacing: tuple[float, float, float]) -> Singles:
-    """Share of the directions from each voxel in which bone lies within reach.
-
-    On the continued outline of a bone it is about one half, whether the outline is flat or
-    round; where a lesion has grown out into soft tissue it is less.
-    """
-    hits = np.zeros(bone.shape, dtype=np.float32)
-    total = 0.0
-    for dz, dy, dx in product((-1, 0, 1), repeat=3):
-        length = float(np.linalg.norm(np.multiply((dz, dy, dx), spacing)))
-        if length == 0:
-            continue
-        here, there = shifted(dz, dy, dx)
-        seen = bone.copy()
-        for _ in range(int(ENCLOSURE_REACH_MM / length)):
-            seen[here] |= seen[there].copy()
-        hits += seen
-        total += 1.0
-    return hits / np.float32(total)
-
-
-def closed(solid: Flags, reach_mm: float, spacing: tuple[float, float, float]) -> Flags:
-    """Morphological closing by a ball."""
-    pad = [int(np.ceil(reach_mm / step)) + 1 for step in spacing]
-    padded = np.pad(solid, [(n, n) for n in pad])
-    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= reach_mm
-    shrunk = ndimage.distance_transform_edt(grown, sampling=spacing) > reach_mm
-    core = tuple(slice(n, -n) for n in pad)
-    return np.asarray(shrunk[core] | solid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

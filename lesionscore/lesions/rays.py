@@ -12,8 +12,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from lesionscore.errors import MeasurementError
-from lesionscore.lesions.background import enclosed, normal_level
+from lesionscore.lesions.background import normal_level
 from lesionscore.lesions.meshing import cube_grid, mesh_step_mm
+from lesionscore.lesions.outline import enclosed
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.surface import Surface
 from lesionscore.quantities import PositionMm

@@ -108,6 +108,33 @@ def bone_distance(level: Level, seeds_zyx: npt.NDArray[np.int64], limit_mm: floa
     ndarray, shape of the level, float32
         The distances.
     """
-    spacing = np.asarray(level.grid.spacing_xyz_mm)[::-1].copy()
+    z, y, x = level.grid.spacing_xyz_mm[::-1]
+    return shortest_way(travel_cost(level.array), (z, y, x), seeds_zyx, limit_mm)
+
+
+def shortest_way(
+    cost: Singles,
+    spacing_zyx_mm: tuple[float, float, float],
+    seeds_zyx: npt.NDArray[np.int64],
+    limit_mm: float,
+) -> Singles:
+    """Length of the cheapest way from the nearest seed, through the faces of voxels.
+
+    Parameters
+    ----------
+    cost : ndarray, shape (n_z, n_y, n_x), float32
+        Cost of a millimetre in each voxel.
+    spacing_zyx_mm : tuple of float
+        Voxel spacing.
+    seeds_zyx : ndarray, shape (n, 3), int
+        Voxels at distance 0.
+    limit_mm : float
+        Voxels farther than this stay at a million.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), float32
+        The lengths.
+    """
     seeds = np.ascontiguousarray(seeds_zyx, np.int64)
-    return np.asarray(_spread(travel_cost(level.array), spacing, seeds, limit_mm, BUCKET_MM))
+    return np.asarray(_spread(cost, np.asarray(spacing_zyx_mm), seeds, limit_mm, BUCKET_MM))
