@@ -3,10 +3,13 @@
 Going through dense bone costs its length, through soft tissue several times that. So the
 neighbour across a joint is far away even where it is near, and one threshold too high or too
 low changes little. Steps lead through the faces of voxels only: along a diagonal a way would slip
-through a joint gap of one voxel.
+through a joint gap of one voxel. A narrow gap between two cortices is blurred to the level of
+spongy bone; as a valley between two ridges it counts as soft all the same.
 """
 
 from __future__ import annotations
+
+from itertools import product
 
 import numba
 import numpy as np
@@ -19,6 +22,9 @@ Singles = npt.NDArray[np.float32]
 
 DENSE_HU, SOFT_HU = 250.0, 60.0
 SOFT_COST = 20.0  # a millimetre of soft tissue counts as this many of bone
+VALLEY_HU = 150.0  # below both sides: texture and noise are not so deep, twice as deep is a gap
+HIGHEST_GAP_HU = 400.0
+VALLEY_REACH_MM = 3.0
 BUCKET_MM = 0.25
 FAR_MM = np.float32(1e6)
 
@@ -85,9 +91,66 @@ def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyp
     return distance.reshape(cost.shape)
 
 
-def travel_cost(array: Singles) -> Singles:
-    """Cost of a millimetre: 1 in dense bone, rising to `SOFT_COST` in soft tissue."""
+@numba.njit(cache=True, nogil=True)
+def _valley_depth(values, ways, steps, highest):  # type: ignore[no-untyped-def]
+    """How far each voxel up to `highest` lies below the lower of the two sides, at most, HU."""
+    nz, ny, nx = values.shape
+    depth = np.zeros(values.shape, np.float32)
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                value = values[z, y, x]
+                if value > highest:
+                    continue
+                deepest = np.float32(0.0)
+                for w in range(ways.shape[0]):
+                    lower = np.float32(1e6)
+                    for side in (-1, 1):
+                        side_high = np.float32(-1e6)
+                        for k in range(1, steps[w] + 1):
+                            a = z + side * k * ways[w, 0]
+                            b = y + side * k * ways[w, 1]
+                            c = x + side * k * ways[w, 2]
+                            if not (0 <= a < nz and 0 <= b < ny and 0 <= c < nx):
+                                break
+                            side_high = max(side_high, values[a, b, c])
+                        lower = min(lower, side_high)
+                    deepest = max(deepest, lower - value)
+                depth[z, y, x] = deepest
+    return depth
+
+
+def valley_depth(
+    array: Singles, spacing_zyx_mm: tuple[float, float, float], highest_hu: float
+) -> Singles:
+    """Depth of the gap that a voxel lies in: below the highest values on both sides of it.
+
+    Parameters
+    ----------
+    array : ndarray, shape (n_z, n_y, n_x), float32
+        HU.
+    spacing_zyx_mm : tuple of float
+        Voxel spacing.
+    highest_hu : float
+        Voxels above this are bone in any case; their depth is 0.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), float32
+        HU; of thirteen directions the one with the deepest valley within `VALLEY_REACH_MM`.
+    """
+    ways = np.array([way for way in product((-1, 0, 1), repeat=3) if way > (0, 0, 0)])
+    lengths = np.linalg.norm(ways * np.asarray(spacing_zyx_mm), axis=1)
+    steps = np.maximum(np.rint(VALLEY_REACH_MM / lengths), 1).astype(np.int64)
+    values = np.ascontiguousarray(array, np.float32)
+    return np.asarray(_valley_depth(values, ways, steps, np.float32(highest_hu)))
+
+
+def travel_cost(array: Singles, spacing_zyx_mm: tuple[float, float, float]) -> Singles:
+    """Cost of a millimetre: 1 in dense bone, rising to `SOFT_COST` in soft tissue and gaps."""
     softness = np.clip((DENSE_HU - array) / (DENSE_HU - SOFT_HU), 0.0, 1.0)
+    depth = valley_depth(array, spacing_zyx_mm, HIGHEST_GAP_HU)
+    softness = np.maximum(softness, np.clip(depth / VALLEY_HU - 1.0, 0.0, 1.0))
     return np.asarray(SOFT_COST**softness, np.float32)
 
 
@@ -109,7 +172,7 @@ def bone_distance(level: Level, seeds_zyx: npt.NDArray[np.int64], limit_mm: floa
         The distances.
     """
     z, y, x = level.grid.spacing_xyz_mm[::-1]
-    return shortest_way(travel_cost(level.array), (z, y, x), seeds_zyx, limit_mm)
+    return shortest_way(travel_cost(level.array, (z, y, x)), (z, y, x), seeds_zyx, limit_mm)
 
 
 def shortest_way(

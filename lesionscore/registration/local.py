@@ -27,6 +27,7 @@ from lesionscore.registration.scan import (
 Floats = npt.NDArray[np.float64]
 
 MARGIN_MM = 8.0
+WANDERED_MM = 0.7
 APART_MM = 2.5  # ends of fits that lie farther apart are different answers
 
 
@@ -190,6 +191,10 @@ def _last_fit(
 ) -> LocalFit:
     """Grow the fit at native spacing, repeat it with the scans exchanged, take the middle."""
     growth = grow(samples, target, matrix, own, LAST.rule, LAST_TOLERANCES_MM)
+    wandered = _motion(growth.core_matrix, growth.fit.matrix, samples.centre_mm)
+    if float(np.linalg.norm(wandered[3:])) > WANDERED_MM:
+        # the bone next to the lesion began in the wrong place; does it hold where the rest went?
+        growth = grow(samples, target, growth.fit.matrix, own, LAST.rule, LAST_TOLERANCES_MM)
     forward = growth.fit.matrix
     back = _inverse_fit(growth, image, target)
     centre = samples.centre_mm

@@ -26,6 +26,8 @@ OWN_SPACING_MM = 1.4
 OWN_LIMIT_MM = 80.0
 SHELL_MM = 4.0
 EXCLUSION_MARGIN_MM = 3.0
+OUTLINE_MARGIN_MM = 2.0  # an exclusion reaches this far beyond the lesion
+RIM_QUANTILE, RIM_BEYOND_MM = 0.25, 10.0  # of the ways to the rim; a joint gap adds more
 DENSE_HU = 180.0
 ENCLOSURE_MM = 30.0
 FLAT_HU_PER_MM = 8.0
@@ -184,7 +186,8 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
     lesion_mm = region.distance_mm(level.grid.positions_mm(index)).reshape(level.array.shape)
     shell = (lesion_mm > 0) & (lesion_mm <= SHELL_MM)
     rim = shell & (level.array > DENSE_HU)
-    seeds = np.argwhere(rim if rim.any() else shell | (lesion_mm == 0))
+    near_rim = rim & _reached(level, lesion_mm == 0, rim)
+    seeds = np.argwhere(near_rim if near_rim.any() else shell | (lesion_mm == 0))
     distance = bone_distance(level, seeds, OWN_LIMIT_MM)
     bone = (distance < OWN_LIMIT_MM) & (level.array > DENSE_HU)
     return OwnBone(
@@ -201,6 +204,18 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
         enclosed=_enclosed(level, region),
         bone_away_mm=np.sort(distance[bone]).astype(np.float64),
     )
+
+
+def _reached(level: Level, taken: Bools, rim: Bools) -> Bools:
+    """Where one gets from the lesion without a gap: its own rim, not that across a joint."""
+    spacing = np.asarray(level.grid.spacing_xyz_mm)[::-1]
+    depth = ndimage.distance_transform_edt(taken, sampling=spacing)
+    core = depth >= min(OUTLINE_MARGIN_MM, float(depth.max()))
+    if not (core.any() and rim.any()):
+        return rim
+    way = bone_distance(level, np.argwhere(core), OWN_LIMIT_MM)
+    usual = float(np.quantile(way[rim], RIM_QUANTILE))
+    return np.asarray(way <= usual + RIM_BEYOND_MM)
 
 
 def _enclosed(level: Level, region: LesionRegion) -> float:
