@@ -60,6 +60,9 @@ class BoneMap:
         Voxels that the lesion may touch.
     normal_hu : float
         Typical level of spongy bone near the lesion.
+    around_hu : float or None
+        Median of the own bone near the lesion that is no cortex, whether it looks like the
+        lesion or not; None where there is too little.
     """
 
     spongy_hu: Singles
@@ -70,6 +73,12 @@ class BoneMap:
     inside: Flags
     lesion: Flags
     normal_hu: float
+    around_hu: float | None
+
+    def contrast_hu(self, lesion_hu: float) -> float:
+        """How far a level lies below the bone around, HU; the usual one where little is seen."""
+        around = self.normal_hu if self.around_hu is None else self.around_hu
+        return around - lesion_hu
 
 
 def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> BoneMap:
@@ -121,6 +130,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
         inside=inside,
         lesion=lesion,
         normal_hu=normal,
+        around_hu=_around(values, away, inside & ~dense),
     )
 
 
@@ -206,6 +216,12 @@ def normal_level(
             middle, width = _peak(smooth, away, ring)
             middle = float(np.clip(middle, HIGHEST_MUSCLE_HU, USUAL_SPONGY_HU))
     return middle, width
+
+
+def _around(values: Singles, away: Singles, spongy: Flags) -> float | None:
+    """Median of spongy bone near a lesion, HU."""
+    near = values[spongy & (away > 0) & (away < NEAR_MM)]
+    return float(np.median(near)) if near.size >= LEAST_SPONGY_VOXELS else None
 
 
 def _peak(smooth: Singles, away: Singles, ring: Flags) -> tuple[float, float]:

@@ -24,7 +24,6 @@ from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.segment import (
     INCLUSION,
     NOT_COVERED,
-    NOT_IN_BONE,
     SEED,
     InclusionLesion,
     point_sd_mm,
@@ -122,7 +121,9 @@ def drift_at_lesion(inclusion: InclusionLesion, scan: AlignedScan) -> Drift | No
         None where too little bone is in view.
     """
     carried = inclusion.surface.moved(scan.visit_from_inclusion)
-    if not inclusion.in_bone or not bool(scan.ct.grid.contains(carried.vertices_mm).all()):
+    if inclusion.unreadable is not None or not bool(
+        scan.ct.grid.contains(carried.vertices_mm).all()
+    ):
         return None
     patch = patch_around(scan, carried)
     return drift_around(patch, carried, expected_bone(inclusion, scan, patch))
@@ -140,8 +141,8 @@ def _read_visit(
         registration_error_mm=scan.registration_error_mm,
     )
     carried = inclusion.surface.moved(scan.visit_from_inclusion)
-    if not inclusion.in_bone:
-        return replace(blank, reasons=(NOT_IN_BONE,)), carried
+    if inclusion.unreadable is not None:
+        return replace(blank, reasons=(inclusion.unreadable,)), carried
     if not bool(scan.ct.grid.contains(carried.vertices_mm).all()):
         return replace(blank, reasons=(NOT_COVERED,)), None
     patch = patch_around(scan, carried)

@@ -28,6 +28,10 @@ from lesionscore.volumes import Volume
 
 INCLUSION = "inclusion"
 NOT_IN_BONE = "not_in_bone"
+NOT_LYTIC = "not_lytic"
+LITTLE_CONTRAST = "little_contrast"
+LEAST_CONTRAST_HU, USUAL_CONTRAST_HU = 30.0, 60.0
+DENSEST_LYTIC_HU = 120.0  # soft tissue; what is denser inside may be a misplaced outline
 NOT_COVERED = "not_covered"
 CORTEX_BROKEN = "cortex_broken"
 BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
@@ -99,8 +103,10 @@ class InclusionLesion:
         Sizes, edge, state.
     contact : float
         Share of the surface that has bone beside it; the rest shows no edge.
-    in_bone : bool
-        False: it lies in soft tissue and its CT limbs are not evaluable.
+    unreadable : str or None
+        Why its CT limbs are not evaluable at any visit: it lies in soft tissue
+        (``not_in_bone``), or is as dense as the bone around it (``not_lytic``); None for a
+        lesion that shows.
     patch, fit, bone, draws
         Native voxels, fitted surface, bone map and surfaces drawn from the posterior.
     """
@@ -110,7 +116,7 @@ class InclusionLesion:
     surface: Surface
     reading: CtReading
     contact: float
-    in_bone: bool
+    unreadable: str | None
     patch: Patch
     fit: SurfaceFit
     bone: BoneMap
@@ -164,7 +170,7 @@ def segment_inclusion(
     Returns
     -------
     InclusionLesion
-        With `in_bone` false where the place is soft tissue.
+        With `unreadable` set where no lytic lesion shows in the place.
 
     Raises
     ------
@@ -187,18 +193,21 @@ def segment_inclusion(
         margins = (2.0, 1.2, 0.7)
     fit, bone = _refine(start, patch, lesion_hu, smoothness, margins)
     contact = bone_contact(patch, fit.surface, fit.lesion_hu)
-    in_bone = contact >= LEAST_BONE_SHARE
-    if in_bone and contact < BROKEN_BELOW:
+    unreadable = _unreadable(fit, bone, contact)
+    if unreadable is None and contact < BROKEN_BELOW:
         flags.append(CORTEX_BROKEN)
+    little = bone.contrast_hu(fit.lesion_hu) < USUAL_CONTRAST_HU
+    if unreadable is None and (little or fit.lesion_hu > DENSEST_LYTIC_HU):
+        flags.append(LITTLE_CONTRAST)
     draws = fit.draw(DRAWS, SEED)
-    reading = _reading(seed, patch, fit, bone, draws, rules, contact, tuple(flags))
+    reading = _reading(seed, patch, fit, bone, draws, rules, contact, tuple(flags), unreadable)
     return InclusionLesion(
         seed=seed,
         neighbours=tuple(neighbours),
         surface=fit.surface,
         reading=reading,
         contact=contact,
-        in_bone=in_bone,
+        unreadable=unreadable,
         patch=patch,
         fit=fit,
         bone=bone,
@@ -351,6 +360,13 @@ def _bone_around(surface: Surface, patch: Patch, margin_mm: float, level: float)
     return bone_map(patch, coverage(larger, patch) > 0.04, level, coverage(surface, patch))
 
 
+def _unreadable(fit: SurfaceFit, bone: BoneMap, contact: float) -> str | None:
+    """Why no lytic lesion shows in a place; None where one does."""
+    if contact < LEAST_BONE_SHARE:
+        return NOT_IN_BONE
+    return NOT_LYTIC if bone.contrast_hu(fit.lesion_hu) < LEAST_CONTRAST_HU else None
+
+
 def _reading(
     seed: LesionSeed,
     patch: Patch,
@@ -360,26 +376,27 @@ def _reading(
     rules: LesionRules,
     contact: float,
     flags: tuple[str, ...],
+    unreadable: str | None,
 ) -> CtReading:
     """Record of the inclusion scan."""
-    in_bone = contact >= LEAST_BONE_SHARE
+    shows = unreadable is None
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     size = lesion_size(fit.surface, draws, extra_sd_mm=point_sd_mm(seed, fit.surface, contact))
     present = size.longest_diameter_mm >= limit
     return CtReading(
         lesion_id=seed.lesion_id,
         visit=INCLUSION,
-        status=ReadingStatus.EVALUABLE if in_bone else ReadingStatus.NOT_EVALUABLE,
-        reasons=() if in_bone else (NOT_IN_BONE,),
+        status=ReadingStatus.EVALUABLE if shows else ReadingStatus.NOT_EVALUABLE,
+        reasons=() if unreadable is None else (unreadable,),
         flags=flags,
-        presence=(Presence.PRESENT if present else Presence.TOO_SMALL) if in_bone else None,
-        complete_probability=0.0 if in_bone else None,
-        size=size if present and in_bone else None,
+        presence=(Presence.PRESENT if present else Presence.TOO_SMALL) if shows else None,
+        complete_probability=0.0 if shows else None,
+        size=size if present and shows else None,
         edge=inclusion_edge(measure_shells(patch, fit.surface, bone.inside, rules.edge))
-        if in_bone
+        if shows
         else None,
         mean_hu=fit.lesion_hu,
-        infill_percent=0.0 if in_bone else None,
+        infill_percent=0.0 if shows else None,
         estimated_surface_fraction=float(
             (fit.displacement_sd_mm() > 0.7 * fit.basis.prior_sd_mm).mean()
         ),

@@ -23,7 +23,7 @@ Singles = npt.NDArray[np.float32]
 DENSE_HU, SOFT_HU = 250.0, 60.0
 SOFT_COST = 20.0  # a millimetre of soft tissue counts as this many of bone
 VALLEY_HU = 150.0  # below both sides: texture and noise are not so deep, twice as deep is a gap
-HIGHEST_GAP_HU = 400.0
+HIGHEST_GAP_HU = 700.0
 VALLEY_REACH_MM = 3.0
 BUCKET_MM = 0.25
 FAR_MM = np.float32(1e6)
@@ -92,15 +92,15 @@ def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def _valley_depth(values, ways, steps, highest):  # type: ignore[no-untyped-def]
-    """How far each voxel up to `highest` lies below the lower of the two sides, at most, HU."""
+def _valley_depth(values, ways, steps, lowest, highest):  # type: ignore[no-untyped-def]
+    """How far each voxel between two levels lies below the lower of its two sides, at most."""
     nz, ny, nx = values.shape
     depth = np.zeros(values.shape, np.float32)
     for z in range(nz):
         for y in range(ny):
             for x in range(nx):
                 value = values[z, y, x]
-                if value > highest:
+                if value < lowest or value > highest:
                     continue
                 deepest = np.float32(0.0)
                 for w in range(ways.shape[0]):
@@ -121,7 +121,7 @@ def _valley_depth(values, ways, steps, highest):  # type: ignore[no-untyped-def]
 
 
 def valley_depth(
-    array: Singles, spacing_zyx_mm: tuple[float, float, float], highest_hu: float
+    array: Singles, spacing_zyx_mm: tuple[float, float, float], levels_hu: tuple[float, float]
 ) -> Singles:
     """Depth of the gap that a voxel lies in: below the highest values on both sides of it.
 
@@ -131,8 +131,8 @@ def valley_depth(
         HU.
     spacing_zyx_mm : tuple of float
         Voxel spacing.
-    highest_hu : float
-        Voxels above this are bone in any case; their depth is 0.
+    levels_hu : tuple of float
+        Voxels below the first are soft and above the second bone in any case; their depth is 0.
 
     Returns
     -------
@@ -143,13 +143,13 @@ def valley_depth(
     lengths = np.linalg.norm(ways * np.asarray(spacing_zyx_mm), axis=1)
     steps = np.maximum(np.rint(VALLEY_REACH_MM / lengths), 1).astype(np.int64)
     values = np.ascontiguousarray(array, np.float32)
-    return np.asarray(_valley_depth(values, ways, steps, np.float32(highest_hu)))
+    return np.asarray(_valley_depth(values, ways, steps, levels_hu[0], levels_hu[1]))
 
 
 def travel_cost(array: Singles, spacing_zyx_mm: tuple[float, float, float]) -> Singles:
     """Cost of a millimetre: 1 in dense bone, rising to `SOFT_COST` in soft tissue and gaps."""
     softness = np.clip((DENSE_HU - array) / (DENSE_HU - SOFT_HU), 0.0, 1.0)
-    depth = valley_depth(array, spacing_zyx_mm, HIGHEST_GAP_HU)
+    depth = valley_depth(array, spacing_zyx_mm, (SOFT_HU, HIGHEST_GAP_HU))
     softness = np.maximum(softness, np.clip(depth / VALLEY_HU - 1.0, 0.0, 1.0))
     return np.asarray(SOFT_COST**softness, np.float32)
 

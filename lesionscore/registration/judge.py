@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 FLOOR_MM = 0.08  # interpolation, slice profile: what no comparison within the pair can see
 COVARIANCE_WEIGHT, INVERSE_WEIGHT, CORE_WEIGHT, NEAR_WEIGHT = 3.0, 0.7, 0.8, 0.8
+RIVAL_WEIGHT, LEAST_RIVAL_MM = 0.7, 0.5
 EDGE_MM = 2.0
 METAL_HU, METAL_ML = 2800.0, 0.03
 METAL_BESIDE_MM, METAL_NEAR_MM = 8.0, 30.0
@@ -51,6 +52,7 @@ def stated_error_mm(fit: LocalFit) -> float:
         INVERSE_WEIGHT * fit.inverse_gap_mm,
         CORE_WEIGHT * fit.core_gap_mm,
         NEAR_WEIGHT * fit.growth.near_shift_mm,
+        RIVAL_WEIGHT * fit.rival_gap_mm if fit.rival_gap_mm > LEAST_RIVAL_MM else 0.0,
         fit.growth.apart_mm if fit.growth.apart_share > MOST_APART else 0.0,
     )
     return float(np.sqrt(sum(part**2 for part in parts)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from lesionscore.quantities import PositionMm
 from lesionscore.registration.growth import Growth, grow
 from lesionscore.registration.kernels import motion_so_far, turn_matrix
 from lesionscore.registration.regions import OwnBone
@@ -28,6 +29,10 @@ Floats = npt.NDArray[np.float64]
 
 MARGIN_MM = 8.0
 WANDERED_MM = 0.7
+STRAYED_MM = (1.5, 6.0)
+MOST_RIVALS = 2
+RIVAL_BEHIND = 0.02  # in correlation: no clear lead
+LEAST_RIVAL_COVERED = 0.6
 APART_MM = 2.5  # ends of fits that lie farther apart are different answers
 
 
@@ -78,6 +83,7 @@ LAST = Zoom(
 )
 FINE_TOLERANCES_MM = (1.0, 0.6, 0.4)
 LAST_TOLERANCES_MM = (0.8, 0.5, 0.3, 0.2, 0.2)
+RIVAL_TOLERANCES_MM, RIVAL_STEP = (0.8, 0.4, 0.2), 3
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -95,6 +101,9 @@ class LocalFit:
         the fit of the bone next to the lesion alone and the result.
     lead : float
         Lead in correlation over the best different answer.
+    rival_gap_mm : float
+        Distance at the lesion's centre to another answer that explains the bone as well: a ball in
+        its socket may follow either bone. 0 if there is none.
     """
 
     matrix: Floats
@@ -102,6 +111,7 @@ class LocalFit:
     inverse_gap_mm: float
     core_gap_mm: float
     lead: float
+    rival_gap_mm: float = 0.0
 
 
 def align_locally(
@@ -118,10 +128,38 @@ def align_locally(
         for score, other in candidates[1:]
         if np.linalg.norm(((other - matrix) @ centre)[:3]) > APART_MM
     ]
-    prepared = _prepared(fixed, moving, own, LAST, [matrix])
+    rivals = _strayed(starts, matrix, own.region.centre_mm)
+    prepared = _prepared(fixed, moving, own, LAST, [matrix, *rivals])
     if prepared is None:
         return None
-    return _last_fit(*prepared, matrix, own, candidates[0][0] - max(others, default=0.0))
+    fit = _last_fit(*prepared, matrix, own, candidates[0][0] - max(others, default=0.0))
+    return replace(fit, rival_gap_mm=_rival_gap_mm(fit, rivals, *prepared[:2], own))
+
+
+def _strayed(starts: list[Floats], matrix: Floats, centre_mm: PositionMm) -> list[Floats]:
+    """Starts that lie well apart from a fit, and from one another, the likeliest first."""
+    kept: list[tuple[float, Floats]] = []
+    for start in starts:
+        gap = float(np.linalg.norm(((start - matrix) @ np.append(centre_mm, 1.0))[:3]))
+        if STRAYED_MM[0] < gap < STRAYED_MM[1]:
+            kept.append((0.0, start))
+    distinct = _distinct(kept, np.asarray(centre_mm, dtype=np.float64), STRAYED_MM[0])
+    return [start for _, start in distinct[:MOST_RIVALS]]
+
+
+def _rival_gap_mm(
+    fit: LocalFit, rivals: list[Floats], samples: Samples, target: SplineImage, own: OwnBone
+) -> float:
+    """How far off the farthest other answer lies that explains the bone as well."""
+    centre = np.append(samples.centre_mm, 1.0)
+    least = fit.growth.fit.correlation - RIVAL_BEHIND
+    gaps = [0.0]
+    few = samples.chosen(np.arange(len(samples.values)) % RIVAL_STEP == 0)
+    for start in rivals:
+        rival = grow(few, target, start, own, LAST.rule, RIVAL_TOLERANCES_MM).fit
+        if rival.correlation > least and rival.covered > LEAST_RIVAL_COVERED:
+            gaps.append(float(np.linalg.norm(((rival.matrix - fit.matrix) @ centre)[:3])))
+    return max(gaps)
 
 
 def _candidates(

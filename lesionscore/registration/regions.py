@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lesionscore.quantities import PositionMm
-from lesionscore.registration.bone import bone_distance
+from lesionscore.registration.bone import shortest_way, travel_cost
 from lesionscore.registration.rigid import Samples
 from lesionscore.registration.scan import Level, PreparedScan, SplineImage
 from lesionscore.volumes import Volume
@@ -27,6 +27,7 @@ OWN_LIMIT_MM = 80.0
 SHELL_MM = 4.0
 EXCLUSION_MARGIN_MM = 3.0
 OUTLINE_MARGIN_MM = 2.0  # an exclusion reaches this far beyond the lesion
+RIM_LIMIT_MM = 60.0
 RIM_QUANTILE, RIM_BEYOND_MM = 0.25, 10.0  # of the ways to the rim; a joint gap adds more
 DENSE_HU = 180.0
 ENCLOSURE_MM = 30.0
@@ -186,9 +187,11 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
     lesion_mm = region.distance_mm(level.grid.positions_mm(index)).reshape(level.array.shape)
     shell = (lesion_mm > 0) & (lesion_mm <= SHELL_MM)
     rim = shell & (level.array > DENSE_HU)
-    near_rim = rim & _reached(level, lesion_mm == 0, rim)
+    z, y, x = level.grid.spacing_xyz_mm[::-1]
+    cost = travel_cost(level.array, (z, y, x))
+    near_rim = rim & _reached(cost, (z, y, x), lesion_mm == 0, rim)
     seeds = np.argwhere(near_rim if near_rim.any() else shell | (lesion_mm == 0))
-    distance = bone_distance(level, seeds, OWN_LIMIT_MM)
+    distance = shortest_way(cost, (z, y, x), seeds, OWN_LIMIT_MM)
     bone = (distance < OWN_LIMIT_MM) & (level.array > DENSE_HU)
     return OwnBone(
         region=region,
@@ -206,14 +209,15 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
     )
 
 
-def _reached(level: Level, taken: Bools, rim: Bools) -> Bools:
+def _reached(
+    cost: npt.NDArray[np.float32], spacing: tuple[float, float, float], taken: Bools, rim: Bools
+) -> Bools:
     """Where one gets from the lesion without a gap: its own rim, not that across a joint."""
-    spacing = np.asarray(level.grid.spacing_xyz_mm)[::-1]
     depth = ndimage.distance_transform_edt(taken, sampling=spacing)
     core = depth >= min(OUTLINE_MARGIN_MM, float(depth.max()))
     if not (core.any() and rim.any()):
         return rim
-    way = bone_distance(level, np.argwhere(core), OWN_LIMIT_MM)
+    way = shortest_way(cost, spacing, np.argwhere(core), RIM_LIMIT_MM)
     usual = float(np.quantile(way[rim], RIM_QUANTILE))
     return np.asarray(way <= usual + RIM_BEYOND_MM)
 

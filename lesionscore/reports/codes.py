@@ -50,6 +50,7 @@ _LESION = {
     "inclusion_too_small": "The lesion was too small to measure at inclusion.",
     "lesion_merged": "The lesion has merged with another.",
     "lesion_reappeared": "The lesion was gone and is there again.",
+    "little_contrast": "The place is hardly less dense than its bone: check the outline.",
     "cortex_broken": "The lesion had broken the cortex; part of its outline is the given one.",
     "lesion_split": "The lesion has split.",
     "mask_refused": "The mask cannot be used with the inclusion CT; the finding says why.",
@@ -58,6 +59,7 @@ _LESION = {
     "new_lesion_near": "Something that looks like a new lesion lies beside this one.",
     "too_little_edge": "Most of its place lies outside the bone, where no edge shows.",
     "not_in_bone": "The lesion does not lie in bone.",
+    "not_lytic": "The place given is as dense as the bone around it: no lytic lesion shows there.",
     "not_measurable_at_inclusion": "At inclusion the lesion is smaller than the protocol's "
     "measurable size.",
     "not_read": "The reader has no reading of this visit.",

@@ -16,6 +16,7 @@ from lesionscore.lesions.rim import NO_DRIFT, Drift, scan_drift
 from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion
 from lesionscore.protocol import load_protocol
 from lesionscore.registration.transform import RigidTransform
+from tests.lesions import synthetic_bone
 from tests.lesions.synthetic_bone import CENTRE_MM, Lesion, mask, scan
 
 PROTOCOL = load_protocol()
@@ -78,7 +79,7 @@ def test_inclusion_is_measured_below_the_voxel(kind: str, limit_mm: float) -> No
     assert size is not None
     assert abs(size.longest_diameter_mm - START.longest_mm) < limit_mm
     assert size.volume_ml == pytest.approx(START.volume_ml, rel=0.12)
-    assert lesion.in_bone
+    assert lesion.unreadable is None
     assert lesion.reading.flags == ()
     assert np.linalg.norm(np.subtract(lesion.surface.centre_mm, CENTRE_MM)) < 0.4
 
@@ -163,3 +164,22 @@ def test_one_odd_place_does_not_move_the_scans_drift() -> None:
     pooled = scan_drift([*around, None])
     assert pooled.hu == pytest.approx(-11.0, abs=1.5)
     assert scan_drift([None]) == NO_DRIFT
+
+
+@pytest.mark.parametrize(
+    ("level_hu", "unreadable", "flagged"),
+    [(60.0, None, False), (145.0, None, True), (205.0, "not_in_bone", False)],
+)
+def test_an_outline_where_no_lesion_shows_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+    level_hu: float,
+    unreadable: str | None,
+    flagged: bool,
+) -> None:
+    """As dense as the bone: no size at any visit; nearly so: flagged."""
+    monkeypatch.setattr(synthetic_bone, "LESION_HU", level_hu)
+    seed = LesionSeed(lesion_id="L01", label=1, mask=mask(START))
+    lesion = segment_inclusion(scan(START, noise_seed=1), seed, [], PROTOCOL)
+    assert lesion.unreadable == unreadable
+    assert ("little_contrast" in lesion.reading.flags) == flagged
+    assert (lesion.reading.size is None) == (unreadable is not None)

@@ -50,7 +50,7 @@ def hip(gap_mm: float = GAP_MM) -> tuple[Level, npt.NDArray[np.bool_], npt.NDArr
 def test_a_blurred_gap_is_deep_and_spongy_bone_is_not() -> None:
     """The joint shows the level of spongy bone, yet lies far below both cortices."""
     level, head, socket = hip()
-    depth = valley_depth(level.array, SPACING_MM, 400.0)
+    depth = valley_depth(level.array, SPACING_MM, (60.0, 700.0))
     place = positions(level.grid)
     ahead = (np.abs(place[..., 1]) < 8) & (np.abs(place[..., 2]) < 8) & (place[..., 0] > 0)
     gap = ahead & ~head & ~socket & (np.linalg.norm(place, axis=-1) < HEAD_MM + GAP_MM)
