@@ -26,6 +26,7 @@ def fit(**changes: float) -> SimpleNamespace:
         "inverse_gap_mm": 0.02,
         "core_gap_mm": 0.05,
         "lead": 0.2,
+        "rival_gap_mm": 0.0,
     }
     for part in (growth, quality, whole):
         part.update({name: value for name, value in changes.items() if name in part})
@@ -72,3 +73,11 @@ def test_bone_around_a_lesion_that_went_elsewhere_counts_as_error() -> None:
     torn = stated_error_mm(fit(apart_share=0.15, apart_mm=2.0))  # type: ignore[arg-type]
     assert some == sure < 0.2
     assert torn > 2.0
+
+
+def test_another_answer_that_fits_as_well_counts_as_error() -> None:
+    """A head that may have stayed with its pelvis or followed its femur, 4 mm apart."""
+    near = stated_error_mm(fit(rival_gap_mm=0.3))  # type: ignore[arg-type]
+    far = stated_error_mm(fit(rival_gap_mm=4.0))  # type: ignore[arg-type]
+    assert near == stated_error_mm(fit())  # type: ignore[arg-type]
+    assert far > 2.0
