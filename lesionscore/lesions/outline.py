@@ -53,9 +53,16 @@ def _filled(shell: Flags) -> Flags:
     """Fill the holes that two of three planes show closed; the spinal canal is closed in one."""
     votes = np.zeros(shell.shape, dtype=np.uint8)
     for axis in range(3):
-        planes = np.moveaxis(shell, axis, 0)
-        filled = np.stack([ndimage.binary_fill_holes(plane) for plane in planes])
-        votes += np.moveaxis(filled, 0, axis)
+        in_plane = ndimage.generate_binary_structure(3, 1)
+        in_plane[tuple(slice(None) if k == axis else 1 for k in range(3))] = False
+        in_plane[1, 1, 1] = True
+        pieces, count = ndimage.label(~shell, structure=in_plane)
+        leads_out = np.zeros(count + 1, dtype=bool)
+        for side in (k for k in range(3) if k != axis):
+            for end in (0, -1):
+                leads_out[np.take(pieces, end, axis=side)] = True
+        leads_out[0] = False
+        votes += ~leads_out[pieces]
     return np.asarray(shell | (votes >= 2))
 
 
