@@ -13,7 +13,7 @@ from lesionscore.lesions.foci import Focus, lesion_like, new_foci
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.rim import ExpectedBone
-from lesionscore.lesions.segment import InclusionLesion, LesionSeed
+from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.surface import Surface
 from lesionscore.registration.transform import RigidTransform
 from lesionscore.volumes import Grid
@@ -59,7 +59,7 @@ def visit_events(
         ``lesion_split``, ``lesion_merged``, ``new_lesion_near``.
     """
     carried = inclusion.surface.moved(visit_from_inclusion)
-    neighbours = [visit_from_inclusion.apply(_place_mm(seed)) for seed in inclusion.neighbours]
+    neighbours = [visit_from_inclusion.apply(seed.place_mm) for seed in inclusion.neighbours]
     flags = []
     if current is not None:
         if count_parts(current) > max(1, count_parts(inclusion.surface)):
@@ -84,14 +84,6 @@ def count_parts(surface: Surface) -> int:
         if len(faces) >= 4:
             volumes.append(abs(Surface(vertices_mm=surface.vertices_mm, faces=faces).volume_ml))
     return int((np.asarray(volumes) >= LEAST_PART_SHARE * sum(volumes)).sum())
-
-
-def _place_mm(seed: LesionSeed) -> np.ndarray:
-    """A place inside a lesion on the inclusion CT, LPS, mm."""
-    if seed.position_mm is not None:
-        return np.asarray(seed.position_mm)
-    assert seed.mask is not None
-    return np.asarray(seed.mask.grid.positions_mm(np.argwhere(seed.mask.array).mean(axis=0)))
 
 
 def _holds(surface: Surface, place_mm: np.ndarray) -> bool:

@@ -21,6 +21,7 @@ from lesionscore.quantities import PositionMm
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 RAYS = 400
 RAY_STEP_MM = 0.5
@@ -32,7 +33,7 @@ HIGHEST_ORDER = 2
 LEAST_RADIUS_MM = 1.8
 
 
-def surface_from_point(patch: Patch, point_mm: PositionMm) -> tuple[Surface, float]:
+def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> tuple[Surface, float]:
     """Rough surface of the lesion that a point lies in.
 
     Parameters
@@ -41,6 +42,8 @@ def surface_from_point(patch: Patch, point_mm: PositionMm) -> tuple[Surface, flo
         Native voxels around the point.
     point_mm : tuple of float
         A point inside the lesion, LPS, mm.
+    foreign : ndarray, shape (n_z, n_y, n_x), bool
+        What belongs to another lesion; a ray that comes there has met no edge.
 
     Returns
     -------
@@ -69,13 +72,13 @@ def surface_from_point(patch: Patch, point_mm: PositionMm) -> tuple[Surface, flo
         away = np.linalg.norm(patch.positions_mm() - centre, axis=-1) - (typical + 1.0)
         normal, _ = normal_level(smooth, away, level, bone)
         rise = max(0.5 * abs(normal - level), LEAST_RISE_HU)
-        seen = _ray_lengths(smooth, patch, centre, directions, level, rise)
+        seen = _ray_lengths(smooth, foreign, patch, centre, directions, level, rise)
         typical = float(np.nanmedian(np.where(np.isfinite(seen), seen, LONGEST_RAY_MM)))
         if typical >= LONGEST_RAY_MM:
             raise MeasurementError("no edge of a lesion was found around the point")
         radii = _agreed(seen, patterns, typical)
         centre = centre + (0.75 * radii**4 @ directions) / (radii**3).sum()
-    seen = _ray_lengths(smooth, patch, centre, directions, level, rise)
+    seen = _ray_lengths(smooth, foreign, patch, centre, directions, level, rise)
     radii = _agreed(seen, patterns, typical)
     return _star(centre, directions, radii), level
 
@@ -99,7 +102,13 @@ def _agreed(seen: Floats, patterns: Floats, typical: float) -> Floats:
 
 
 def _ray_lengths(
-    smooth: Singles, patch: Patch, centre: Floats, directions: Floats, level: float, rise: float
+    smooth: Singles,
+    foreign: Flags,
+    patch: Patch,
+    centre: Floats,
+    directions: Floats,
+    level: float,
+    rise: float,
 ) -> Floats:
     """Length of each ray until the image leaves the lesion's level; NaN without an edge."""
     lengths = np.arange(1.0, LONGEST_RAY_MM, RAY_STEP_MM)
@@ -114,7 +123,9 @@ def _ray_lengths(
     rows = np.arange(len(first))
     before = off[rows, np.maximum(first - 1, 0)]
     share = np.clip((rise - before) / np.maximum(off[rows, first] - before, 1.0), 0.0, 1.0)
-    found = outside.any(axis=1)
+    elsewhere = ndimage.map_coordinates(foreign, at, order=0, mode="nearest")
+    crossed = elsewhere.any(axis=1) & (elsewhere.argmax(axis=1) < first)
+    found = outside.any(axis=1) & ~crossed
     return np.where(found, lengths[first] - (1.0 - share) * RAY_STEP_MM, np.nan)
 
 

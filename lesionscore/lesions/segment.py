@@ -18,13 +18,16 @@ from lesionscore.lesions.rays import surface_from_point
 from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
 from lesionscore.lesions.rules import LesionRules
+from lesionscore.lesions.seed import LesionSeed
 from lesionscore.lesions.shape import Smoothness
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.start import surface_from_mask
 from lesionscore.lesions.surface import Surface
-from lesionscore.quantities import PositionMm, Quantity
+from lesionscore.quantities import Quantity
 from lesionscore.registration.align import LesionRegion
 from lesionscore.volumes import Volume
+
+Flags = npt.NDArray[np.bool_]
 
 INCLUSION = "inclusion"
 NOT_IN_BONE = "not_in_bone"
@@ -50,41 +53,9 @@ RIM_SPREAD = 0.4
 BLUR_SD = 0.2
 SHARPENING = 0.1
 SHARPENING_SD = 0.12
+TAKEN_SHARE = 0.3  # of a voxel, by another lesion
 SEED = 20190801
 EXCLUSION_MARGIN_MM = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LesionSeed:
-    """What a reader gave to say which lesion is meant.
-
-    Parameters
-    ----------
-    lesion_id : str
-        Its name.
-    label : int
-        Its number in label maps.
-    position_mm : tuple of float or None
-        A point inside the lesion on the inclusion CT, LPS, mm.
-    mask : Volume or None
-        Non-zero inside (bool, or a fraction 0 to 1), on any grid in the inclusion CT's space.
-
-    Raises
-    ------
-    MeasurementError
-        If there is neither a point nor a mask.
-    """
-
-    lesion_id: str
-    label: int
-    position_mm: PositionMm | None = None
-    mask: Volume | None = None
-
-    def __post_init__(self) -> None:
-        if self.position_mm is None and self.mask is None:
-            raise MeasurementError(
-                f"lesion {self.lesion_id}: neither a point nor a mask; give one of them"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,7 +123,12 @@ class InclusionLesion:
 
 
 def segment_inclusion(
-    ct: Volume, seed: LesionSeed, neighbours: Sequence[LesionSeed], rules: LesionRules
+    ct: Volume,
+    seed: LesionSeed,
+    neighbours: Sequence[LesionSeed],
+    rules: LesionRules,
+    *,
+    taken: Sequence[Surface] = (),
 ) -> InclusionLesion:
     """Find a lesion on the inclusion CT and measure it.
 
@@ -166,6 +142,8 @@ def segment_inclusion(
         Other lesions of the patient.
     rules : LesionRules
         Usually the protocol.
+    taken : sequence of Surface
+        Places that belong to other lesions: what is dark there says nothing of this one.
 
     Returns
     -------
@@ -188,10 +166,11 @@ def segment_inclusion(
         margins: tuple[float, ...] = (1.5, 0.7)
     else:
         assert seed.position_mm is not None
-        start, patch, lesion_hu = _from_point(ct, seed)
+        start, patch, lesion_hu = _from_point(ct, seed, taken)
         smoothness = free_smoothness(start.radius_mm)
         margins = (2.0, 1.2, 0.7)
-    fit, bone = _refine(start, patch, lesion_hu, smoothness, margins)
+    foreign = _inside_any(patch, taken)
+    fit, bone = _refine(start, patch, foreign, lesion_hu, smoothness, margins)
     contact = bone_contact(patch, fit.surface, fit.lesion_hu)
     unreadable = _unreadable(fit, bone, contact)
     if unreadable is None and contact < BROKEN_BELOW:
@@ -260,7 +239,9 @@ def free_smoothness(radius_mm: float) -> Smoothness:
     )
 
 
-def _from_point(ct: Volume, seed: LesionSeed) -> tuple[Surface, Patch, float]:
+def _from_point(
+    ct: Volume, seed: LesionSeed, taken: Sequence[Surface]
+) -> tuple[Surface, Patch, float]:
     """Rough surface from a point, and the patch around it."""
     assert seed.position_mm is not None
     if not bool(ct.grid.contains(seed.position_mm)):
@@ -269,7 +250,7 @@ def _from_point(ct: Volume, seed: LesionSeed) -> tuple[Surface, Patch, float]:
             "a point in DICOM patient coordinates (LPS, mm) on the inclusion CT is needed"
         )
     wide = make_patch(ct, seed.position_mm, 40.0)
-    start, lesion_hu = surface_from_point(wide, seed.position_mm)
+    start, lesion_hu = surface_from_point(wide, seed.position_mm, _inside_any(wide, taken))
     return start, _patch_around(ct, start, seed.lesion_id), lesion_hu
 
 
@@ -285,6 +266,14 @@ def _patch_around(ct: Volume, surface: Surface, lesion_id: str) -> Patch:
         ) from exc
 
 
+def _inside_any(patch: Patch, surfaces: Sequence[Surface]) -> Flags:
+    """Voxels that lie in one of some surfaces."""
+    inside = np.zeros(patch.grid.shape_zyx, dtype=np.bool_)
+    for surface in surfaces:
+        inside |= coverage(surface, patch) > TAKEN_SHARE
+    return inside
+
+
 def _level(patch: Patch, surface: Surface) -> float:
     """Median HU well inside a surface."""
     cover = coverage(surface, patch)
@@ -295,6 +284,7 @@ def _level(patch: Patch, surface: Surface) -> float:
 def _refine(
     start: Surface,
     patch: Patch,
+    foreign: Flags,
     lesion_hu: float,
     smoothness: Smoothness,
     margins: Sequence[float],
@@ -304,7 +294,7 @@ def _refine(
     fit: SurfaceFit | None = None
     for margin in margins:
         bone = _bone_around(surface, patch, margin, level)
-        evidence = _evidence(patch, bone, level)
+        evidence = _evidence(patch, bone, foreign, level)
         # always from the same start: a surface must not creep from stage to stage
         fit = fit_surface(start, evidence, smoothness)
         rim_hu = _dense_layer_hu(patch, fit.surface, bone)
@@ -335,7 +325,7 @@ def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float
     )
 
 
-def _evidence(patch: Patch, bone: BoneMap, lesion_hu: float) -> Evidence:
+def _evidence(patch: Patch, bone: BoneMap, foreign: Flags, lesion_hu: float) -> Evidence:
     """What the inclusion CT says, given the bone around the lesion."""
     return Evidence(
         patch=patch,
@@ -343,7 +333,7 @@ def _evidence(patch: Patch, bone: BoneMap, lesion_hu: float) -> Evidence:
         bone_sd_hu=bone.spread_hu,
         bone_shared=bone.texture_shared,
         noise=patch.noise,
-        votes=bone.inside | ~bone.lesion,
+        votes=(bone.inside | ~bone.lesion) & ~foreign,
         lesion_hu=lesion_hu,
         lesion_sd_hu=25.0,
         field_sd_hu=FIELD_SD_HU,

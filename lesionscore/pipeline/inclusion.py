@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,10 @@ import numpy as np
 from lesionscore.dicom.segmentation import Mask, open_mask
 from lesionscore.dicom.series import CtScan
 from lesionscore.errors import Finding, LesionscoreError, MeasurementError
-from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion
+from lesionscore.lesions.apart import told_apart
+from lesionscore.lesions.seed import LesionSeed
+from lesionscore.lesions.segment import InclusionLesion, segment_inclusion
+from lesionscore.lesions.surface import Surface
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.quantities import PositionMm, Quantity
 from lesionscore.registration.threads import available_threads, ordered_map
@@ -85,6 +88,14 @@ def find_lesions(
     seeded = [plan for plan in plans if plan.lesion_id in seeds]
     for lesion in ordered_map(segmented, seeded, available_threads()):
         found[lesion.plan.lesion_id] = lesion
+
+    def again(name: str, taken: Sequence[Surface]) -> InclusionLesion:
+        others = [other for key, (other, _) in seeds.items() if key != name]
+        return segment_inclusion(scan.volume, seeds[name][0], others, protocol, taken=taken)
+
+    alone = {name: part.lesion for name, part in found.items() if part.lesion is not None}
+    for name, apart in told_apart(alone, again).items():
+        found[name] = replace(found[name], lesion=apart)
     return {plan.lesion_id: found[plan.lesion_id] for plan in plans}
 
 

@@ -49,8 +49,8 @@ def grid() -> Grid:
     )
 
 
-def scan(lesion: Lesion | None, *, noise_seed: int, drift_hu: float = 0.0) -> Volume:
-    """CT of the block: the same texture in every scan, noise of its own."""
+def scan(*lesions: Lesion | None, noise_seed: int, drift_hu: float = 0.0) -> Volume:
+    """CT of the block with its lesions: the same texture in every scan, noise of its own."""
     place = grid()
     shape = tuple(n * FINE for n in place.shape_zyx)
     step = np.array(SPACING_XYZ_MM[::-1]) / FINE
@@ -61,7 +61,7 @@ def scan(lesion: Lesion | None, *, noise_seed: int, drift_hu: float = 0.0) -> Vo
     texture = ndimage.gaussian_filter(texture, [0.8, 1.2, 1.2])
     texture *= TEXTURE_HU / texture.std()
     fine = np.full(shape, BONE_HU) + texture.repeat(FINE, 0).repeat(FINE, 1).repeat(FINE, 2)
-    if lesion is not None:
+    for lesion in filter(None, lesions):
         a, b, c = lesion.half_axes_mm
         cx, cy, cz = lesion.centre_mm
         inside = ((x - cx) / a) ** 2 + ((y - cy) / b) ** 2 + ((z - cz) / c) ** 2

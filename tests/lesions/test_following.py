@@ -13,7 +13,8 @@ from lesionscore.lesions.aligned import AlignedScan
 from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
 from lesionscore.lesions.records import Presence
 from lesionscore.lesions.rim import NO_DRIFT, Drift, scan_drift
-from lesionscore.lesions.segment import InclusionLesion, LesionSeed, segment_inclusion
+from lesionscore.lesions.seed import LesionSeed
+from lesionscore.lesions.segment import InclusionLesion, segment_inclusion
 from lesionscore.protocol import load_protocol
 from lesionscore.registration.transform import RigidTransform
 from tests.lesions import synthetic_bone
