@@ -92,7 +92,7 @@ def _spread(cost, spacing, seeds, limit_mm, bucket_mm):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True, nogil=True)
-def _valley_depth(values, ways, steps, lowest, highest):  # type: ignore[no-untyped-def]
+def _valley_depth(values, ways, steps, lowest, highest, least):  # type: ignore[no-untyped-def]
     """How far each voxel between two levels lies below the lower of its two sides, at most."""
     nz, ny, nx = values.shape
     depth = np.zeros(values.shape, np.float32)
@@ -102,7 +102,7 @@ def _valley_depth(values, ways, steps, lowest, highest):  # type: ignore[no-unty
                 value = values[z, y, x]
                 if value < lowest or value > highest:
                     continue
-                deepest = np.float32(0.0)
+                deepest = least
                 for w in range(ways.shape[0]):
                     lower = np.float32(1e6)
                     for side in (-1, 1):
@@ -115,13 +115,19 @@ def _valley_depth(values, ways, steps, lowest, highest):  # type: ignore[no-unty
                                 break
                             side_high = max(side_high, values[a, b, c])
                         lower = min(lower, side_high)
+                        if lower - value <= deepest:
+                            break
                     deepest = max(deepest, lower - value)
-                depth[z, y, x] = deepest
+                if deepest > least:
+                    depth[z, y, x] = deepest
     return depth
 
 
 def valley_depth(
-    array: Singles, spacing_zyx_mm: tuple[float, float, float], levels_hu: tuple[float, float]
+    array: Singles,
+    spacing_zyx_mm: tuple[float, float, float],
+    levels_hu: tuple[float, float],
+    least_hu: float = 0.0,
 ) -> Singles:
     """Depth of the gap that a voxel lies in: below the highest values on both sides of it.
 
@@ -134,6 +140,9 @@ def valley_depth(
     levels_hu : tuple of float
         Voxels below the first are soft and above the second bone in any case; their depth is 0.
 
+    least_hu : float
+        A depth up to this is given as 0.
+
     Returns
     -------
     ndarray, shape (n_z, n_y, n_x), float32
@@ -143,13 +152,14 @@ def valley_depth(
     lengths = np.linalg.norm(ways * np.asarray(spacing_zyx_mm), axis=1)
     steps = np.maximum(np.rint(VALLEY_REACH_MM / lengths), 1).astype(np.int64)
     values = np.ascontiguousarray(array, np.float32)
-    return np.asarray(_valley_depth(values, ways, steps, levels_hu[0], levels_hu[1]))
+    lowest, highest, least = (np.float32(level) for level in (*levels_hu, least_hu))
+    return np.asarray(_valley_depth(values, ways, steps, lowest, highest, least))
 
 
 def travel_cost(array: Singles, spacing_zyx_mm: tuple[float, float, float]) -> Singles:
     """Cost of a millimetre: 1 in dense bone, rising to `SOFT_COST` in soft tissue and gaps."""
     softness = np.clip((DENSE_HU - array) / (DENSE_HU - SOFT_HU), 0.0, 1.0)
-    depth = valley_depth(array, spacing_zyx_mm, (SOFT_HU, HIGHEST_GAP_HU))
+    depth = valley_depth(array, spacing_zyx_mm, (SOFT_HU, HIGHEST_GAP_HU), VALLEY_HU)
     softness = np.maximum(softness, np.clip(depth / VALLEY_HU - 1.0, 0.0, 1.0))
     return np.asarray(SOFT_COST**softness, np.float32)
 

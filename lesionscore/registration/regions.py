@@ -183,8 +183,7 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
     level = fixed.fine(region.centre_mm, reach, OWN_SPACING_MM)
     if level is None:
         raise ValueError(f"lesion {region.lesion_id}: its place lies outside the fixed scan")
-    index = np.argwhere(np.ones(level.array.shape, bool))
-    lesion_mm = region.distance_mm(level.grid.positions_mm(index)).reshape(level.array.shape)
+    lesion_mm = _lesion_distance_mm(level, region)
     shell = (lesion_mm > 0) & (lesion_mm <= SHELL_MM)
     rim = shell & (level.array > DENSE_HU)
     z, y, x = level.grid.spacing_xyz_mm[::-1]
@@ -209,15 +208,31 @@ def own_bone(fixed: PreparedScan, region: LesionRegion, all_: Sequence[LesionReg
     )
 
 
+def _lesion_distance_mm(level: Level, region: LesionRegion) -> Floats:
+    """Distance from the lesion on a level's voxels, known up to a little beyond its shell."""
+    lesion_mm = np.full(level.array.shape, 2.0 * SHELL_MM)
+    middle = level.grid.index_zyx(region.centre_mm)
+    reach = (region.radius_mm + 2.0 * SHELL_MM) / np.asarray(level.grid.spacing_xyz_mm)[::-1]
+    first = np.maximum(np.floor(middle - reach), 0).astype(int)
+    last = np.minimum(np.ceil(middle + reach) + 1, level.array.shape).astype(int)
+    block = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    index = np.moveaxis(np.indices(lesion_mm[block].shape), 0, -1) + first
+    away = region.distance_mm(level.grid.positions_mm(index.reshape(-1, 3)))
+    lesion_mm[block] = away.reshape(lesion_mm[block].shape)
+    return lesion_mm
+
+
 def _reached(
     cost: npt.NDArray[np.float32], spacing: tuple[float, float, float], taken: Bools, rim: Bools
 ) -> Bools:
     """Where one gets from the lesion without a gap: its own rim, not that across a joint."""
-    depth = ndimage.distance_transform_edt(taken, sampling=spacing)
-    core = depth >= min(OUTLINE_MARGIN_MM, float(depth.max()))
-    if not (core.any() and rim.any()):
+    if not (taken.any() and rim.any()):
         return rim
-    way = shortest_way(cost, spacing, np.argwhere(core), RIM_LIMIT_MM)
+    box = ndimage.find_objects(taken.astype(np.uint8))[0]
+    depth = ndimage.distance_transform_edt(np.pad(taken[box], 1), sampling=spacing)
+    core = np.argwhere(depth >= min(OUTLINE_MARGIN_MM, float(depth.max())))
+    seeds = core - 1 + [side.start for side in box]
+    way = shortest_way(cost, spacing, seeds, RIM_LIMIT_MM)
     usual = float(np.quantile(way[rim], RIM_QUANTILE))
     return np.asarray(way <= usual + RIM_BEYOND_MM)
 

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from lesionscore.quantities import PositionMm
 from lesionscore.registration.kernels import block_average, sample
+from lesionscore.registration.threads import available_threads, ordered_map
 from lesionscore.volumes import Grid, Volume
 
 Floats = npt.NDArray[np.float64]
@@ -91,7 +92,7 @@ class SplineImage:
         return values, gradients
 
 
-def averaged(level: Level, spacing_mm: float) -> Level:
+def averaged(level: Level, spacing_mm: float, threads: int = 1) -> Level:
     """Average whole blocks of voxels so that the spacing comes near `spacing_mm`.
 
     A block has at least one voxel, so an axis that is coarser already stays as it is.
@@ -100,12 +101,16 @@ def averaged(level: Level, spacing_mm: float) -> Level:
     wanted = [max(1, round(spacing_mm / size)) for size in (z, y, x)]
     sizes = zip(wanted, level.grid.shape_zyx, strict=True)
     fz, fy, fx = (max(1, min(factor, size // 3)) for factor, size in sizes)
-    slabs = []
     step = max(fz, SLAB_SLICES // fz * fz)
-    for first in range(0, level.grid.shape_zyx[0] // fz * fz, step):
+
+    def averaged_slab(first: int) -> Singles:
         slab = level.array[first : first + step].astype(np.float32)
-        np.nan_to_num(slab, copy=False, nan=WINDOW_HU[0])
-        slabs.append(block_average(slab, (fz, fy, fx), *WINDOW_HU))
+        if level.array.dtype.kind == "f":
+            slab[np.isnan(slab)] = WINDOW_HU[0]
+        return np.asarray(block_average(slab, (fz, fy, fx), *WINDOW_HU))
+
+    starts = range(0, level.grid.shape_zyx[0] // fz * fz, step)
+    slabs = ordered_map(averaged_slab, starts, threads)
     array = np.concatenate(slabs) if len(slabs) > 1 else slabs[0]
     return Level(array, _block_grid(level.grid, (fz, fy, fx), array.shape))
 
@@ -113,8 +118,9 @@ def averaged(level: Level, spacing_mm: float) -> Level:
 def windowed(level: Level) -> Level:
     """Flatten everything softer than bone, smoothly, so that muscle, fat and lung do not pull."""
     excess = (level.array - np.float32(BONE_FLOOR_HU)) / np.float32(BONE_FLOOR_WIDTH_HU)
-    soft = np.float32(BONE_FLOOR_WIDTH_HU) * np.logaddexp(np.float32(0), excess)
-    return Level(np.asarray(soft, np.float32), level.grid)
+    # log(1 + exp(x)) from functions that are fast in single precision
+    soft = np.log(np.exp(-np.abs(excess)) + np.float32(1)) + np.maximum(excess, np.float32(0))
+    return Level(np.float32(BONE_FLOOR_WIDTH_HU) * soft, level.grid)
 
 
 def spline_image(level: Level, extra_sigma_zyx_mm: npt.ArrayLike) -> SplineImage:
@@ -174,7 +180,7 @@ def prepare_scan(ct: Volume) -> PreparedScan:
     PreparedScan
         What `align_lesions` takes.
     """
-    middle = averaged(Level(ct.array, ct.grid), MIDDLE_MM)
+    middle = averaged(Level(ct.array, ct.grid), MIDDLE_MM, available_threads())
     return PreparedScan(ct, middle, averaged(middle, COARSE_MM))
 
 
