@@ -13,6 +13,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from lesionscore.protocol.rules import AlignmentRule
+from lesionscore.registration.companions import Zoomed, with_companions
 from lesionscore.registration.field import FieldNode
 from lesionscore.registration.judge import judge
 from lesionscore.registration.local import align_locally
@@ -66,11 +67,19 @@ def align_lesions(
         if skeleton is None:
             return {region.lesion_id: _no_common_bone(region.lesion_id) for region in regions}
         nodes = list(skeleton.nodes)
-        found = ordered_map(
-            lambda i: _align_lesion(fixed, moving, regions, i, nodes, rule),
-            range(len(regions)),
-            threads,
-        )
+        starts = [_starts(nodes, i) for i in range(len(regions))]
+
+        def zoomed(i: int) -> Zoomed:
+            own = own_bone(fixed, regions[i], regions)
+            return Zoomed(own, align_locally(fixed, moving, own, starts[i]))
+
+        lesions = ordered_map(zoomed, range(len(regions)), threads)
+
+        def judged(i: int) -> LesionAlignment:
+            fit = with_companions(fixed, moving, lesions, i)
+            return judge(lesions[i].own, fit, starts[i], (fixed, moving), rule)
+
+        found = ordered_map(judged, range(len(regions)), threads)
     return {alignment.lesion_id: alignment for alignment in found}
 
 
@@ -110,18 +119,3 @@ def _apart(matrices: list[Floats], centre: Floats, apart_mm: float, sure: int = 
         if min(gaps) > apart_mm:
             kept.append(matrix)
     return kept
-
-
-def _align_lesion(
-    fixed: PreparedScan,
-    moving: PreparedScan,
-    regions: Sequence[LesionRegion],
-    i: int,
-    nodes: list[FieldNode],
-    rule: AlignmentRule,
-) -> LesionAlignment:
-    """Zoom in on one lesion and judge the result."""
-    own = own_bone(fixed, regions[i], regions)
-    starts = _starts(nodes, i)
-    fit = align_locally(fixed, moving, own, starts)
-    return judge(own, fit, starts, (fixed, moving), rule)

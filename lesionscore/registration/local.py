@@ -129,7 +129,7 @@ def align_locally(
         if np.linalg.norm(((other - matrix) @ centre)[:3]) > APART_MM
     ]
     rivals = _strayed(starts, matrix, own.region.centre_mm)
-    prepared = _prepared(fixed, moving, own, LAST, [matrix, *rivals])
+    prepared = prepared_at(fixed, moving, own, LAST, [matrix, *rivals])
     if prepared is None:
         return None
     fit = _last_fit(*prepared, matrix, own, candidates[0][0] - max(others, default=0.0))
@@ -168,7 +168,7 @@ def _candidates(
     """Fits at 3 mm from every start, the best of them at 1.5 mm; best first, with their scores."""
     found = [(0.0, start) for start in starts]
     for zoom, most in ((MIDDLE, len(starts)), (FINE, 4)):
-        prepared = _prepared(fixed, moving, own, zoom, [matrix for _, matrix in found])
+        prepared = prepared_at(fixed, moving, own, zoom, [matrix for _, matrix in found])
         if prepared is None:
             return []
         samples, target, _ = prepared
@@ -195,7 +195,7 @@ def _distinct(
     return kept
 
 
-def _prepared(
+def prepared_at(
     fixed: PreparedScan, moving: PreparedScan, own: OwnBone, zoom: Zoom, starts: list[Floats]
 ) -> tuple[Samples, SplineImage, SplineImage] | None:
     """Samples of the own bone at one step, and the spline images of both scans around it."""

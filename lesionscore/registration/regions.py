@@ -128,6 +128,21 @@ class OwnBone:
         out[inside] = self.distance.array[tuple(index[inside].T)]
         return out
 
+    def way_mm(self, other: LesionRegion) -> float:
+        """Distance through bone to the nearest voxel beside another lesion."""
+        grid = self.distance.grid
+        low, high = np.sort(
+            [
+                grid.index_zyx(np.asarray(other.centre_mm) + side * (other.radius_mm + SHELL_MM))
+                for side in (-1, 1)
+            ],
+            axis=0,
+        )
+        block = tuple(
+            slice(max(int(a), 0), max(int(b) + 2, 0)) for a, b in zip(low, high, strict=True)
+        )
+        return float(self.distance.array[block].min(initial=np.inf))
+
     def _on(self, level: Level) -> npt.NDArray[np.float32]:
         """Distance through bone on the voxels of a level with the same axes, by nearest voxel."""
         ends = np.asarray(level.array.shape) - 1.0
