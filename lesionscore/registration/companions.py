@@ -25,6 +25,8 @@ NEAR_MM = 50.0
 WAY_MM = 20.0
 """Through bone, from rim to rim."""
 LEAST_GAP_MM = 0.3
+LEAST_BETTER = 0.001
+"""In correlation."""
 AROUND_ML, AROUND_LIMITS_MM = 2.5, (4.0, 20.0)
 HELD = replace(LAST.rule, shift_sd_mm=0.15, turn_sd_rad=0.005)
 """One bone: what a lesion's own surroundings may still change about its companion's transform."""
@@ -71,7 +73,7 @@ def with_companions(
     samples, target, _ = prepared
     scores = [_around(samples, target, own, matrix) for matrix in (fit.matrix, *rivals)]
     best = int(np.argmax(scores))
-    if best == 0:
+    if scores[best] < scores[0] + LEAST_BETTER:
         return fit
     growth = grow(samples, target, rivals[best - 1], own, HELD, ())
     return LocalFit(
