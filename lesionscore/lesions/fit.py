@@ -63,6 +63,10 @@ class Evidence:
     rim_hu, rim_sd_hu : float
         Likely density of a layer next to the surface beyond its surroundings, and SD; an SD of 0
         leaves the layer out.
+    rim_loss_sd_hu : float or None
+        SD of how much less dense than its surroundings that layer is: new bone is rarely that,
+        and a lesion that fills with bone would pass for a small one with a pale rim. None: as
+        `rim_sd_hu`.
     blur_sd : float
         SD of the logarithm of the scan's blur; 0 keeps it.
     sharpening, sharpening_sd : float
@@ -81,6 +85,7 @@ class Evidence:
     field_sd_hu: float = 0.0
     rim_hu: float = 0.0
     rim_sd_hu: float = 0.0
+    rim_loss_sd_hu: float | None = None
     blur_sd: float = 0.0
     sharpening: float = 0.0
     sharpening_sd: float = 0.0
@@ -270,6 +275,7 @@ class _Problem:
     field: Singles
     rim: Singles
     prior_precision: Floats
+    rims: int
 
     @property
     def size(self) -> int:
@@ -319,7 +325,18 @@ class _Problem:
             field=field,
             rim=rim,
             prior_precision=np.asarray(spreads) ** -2.0,
+            rims=rim.shape[1],
         )
+
+    def precisions(self, unknowns: Floats) -> Floats:
+        """Prior precision of each unknown: a rim's depends on its sign."""
+        loss_sd = self.evidence.rim_loss_sd_hu
+        if loss_sd is None or self.rims == 0:
+            return self.prior_precision
+        precision = self.prior_precision.copy()
+        lost = self.evidence.rim_hu + unknowns[-self.rims :] < 0.0
+        precision[-self.rims :][lost] = loss_sd**-2.0
+        return precision
 
     def split(self, unknowns: Floats) -> tuple[Floats, float, float, Singles, Singles]:
         """Displacement weights, lesion level, blur factor, bone level and rim of the voxels."""
@@ -414,7 +431,7 @@ class _Problem:
     def misfit(self, trial: _Trial, weigher: _Trial) -> float:
         """Half the weighted sum of squares, with the weights that another trial gives."""
         data = float((weigher.precision * trial.residual**2).sum(dtype=np.float64))
-        return 0.5 * (data + float((self.prior_precision * trial.unknowns**2).sum()))
+        return 0.5 * (data + float((self.precisions(trial.unknowns) * trial.unknowns**2).sum()))
 
     def normal_equations(self, trial: _Trial) -> tuple[Floats, Floats]:
         """Gauss-Newton matrix and right-hand side."""
@@ -451,8 +468,9 @@ class _Problem:
         weighted = jacobian * trial.precision[:, None]
         system = (jacobian.T @ weighted).astype(np.float64)
         gradient = (weighted.T @ trial.residual).astype(np.float64)
-        system[np.diag_indices(self.size)] += self.prior_precision
-        gradient -= self.prior_precision * trial.unknowns
+        prior = self.precisions(trial.unknowns)
+        system[np.diag_indices(self.size)] += prior
+        gradient -= prior * trial.unknowns
         return system, gradient
 
     def limited(self, step: Floats) -> Floats:
@@ -478,7 +496,7 @@ class _Problem:
             sharpening=self.evidence.sharpening + float(trial.unknowns[n + 2]),
             misfit=self.misfit(trial, trial),
             cost=trial.surprise
-            + 0.5 * float((self.prior_precision * trial.unknowns**2).sum())
+            + 0.5 * float((self.precisions(trial.unknowns) * trial.unknowns**2).sum())
             + _occam(np.asarray(np.linalg.inv(covariance), dtype=np.float64), self.prior_precision),
             rim_prior_hu=self.evidence.rim_hu,
             rim_hu=float(rim[heavy].mean()) if heavy.any() else 0.0,

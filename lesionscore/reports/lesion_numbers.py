@@ -10,7 +10,7 @@ from lesionscore.reports.tables import Row
 from lesionscore.reports.words import status_words
 
 SD_DIGITS = 2
-PLUS_MINUS = "\u202f±\u202f"  # narrow spaces that do not break: the cells are narrow too
+PLUS_MINUS = " ±\u202f"  # where a cell is too narrow the SD goes to a second line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

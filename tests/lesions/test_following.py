@@ -28,6 +28,7 @@ COURSES = {
     "rim": Lesion(half_axes_mm=(7.0, 5.0, 6.0), rim_hu=150.0),
     "one_sided": Lesion(half_axes_mm=(4.5, 5.0, 6.0), centre_mm=(5.5, -2.0, 5.0)),
     "growing": Lesion(half_axes_mm=(9.0, 6.4, 7.7)),
+    "filling": Lesion(half_axes_mm=(7.0, 5.0, 6.0), level_hu=100.0),
     "gone": None,
 }
 
@@ -85,7 +86,7 @@ def test_inclusion_is_measured_below_the_voxel(kind: str, limit_mm: float) -> No
     assert np.linalg.norm(np.subtract(lesion.surface.centre_mm, CENTRE_MM)) < 0.4
 
 
-@pytest.mark.parametrize("course", ["stable", "smaller", "rim", "one_sided", "growing"])
+@pytest.mark.parametrize("course", ["stable", "smaller", "rim", "one_sided", "growing", "filling"])
 def test_size_at_a_visit(course: str) -> None:
     """The visit's own size, whatever happened to the edge."""
     truth = COURSES[course]
