@@ -497,7 +497,10 @@ class _Problem:
             misfit=self.misfit(trial, trial),
             cost=trial.surprise
             + 0.5 * float((self.precisions(trial.unknowns) * trial.unknowns**2).sum())
-            + _occam(np.asarray(np.linalg.inv(covariance), dtype=np.float64), self.prior_precision),
+            + _occam(
+                np.asarray(np.linalg.inv(covariance), dtype=np.float64),
+                self.precisions(trial.unknowns),
+            ),
             rim_prior_hu=self.evidence.rim_hu,
             rim_hu=float(rim[heavy].mean()) if heavy.any() else 0.0,
         )
