@@ -12,7 +12,7 @@ from lesionscore.registration.quality import AlignmentReason
 SMALLEST_JUDGED_MM = 8.0
 FAR_MM, FAR_PERCENT = 1.0, 8.0
 """A lesion this far from both size thresholds must get the right verdict, always."""
-GIVEN_UP = frozenset(AlignmentReason) - {AlignmentReason.NOT_COVERED}
+DOUBTS = frozenset(AlignmentReason) - {AlignmentReason.NOT_COVERED}
 LOA = 1.96
 """95 % limits of agreement in standard deviations (Bland and Altman 1986)."""
 PROBABILITY_BINS = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
@@ -79,22 +79,29 @@ def reliability(joined: pd.DataFrame) -> list[dict[str, float]]:
     return bins
 
 
+def _codes(cell: object) -> list[str]:
+    """Codes of a cell of the table; none where it is empty."""
+    return str(cell).split(";") if isinstance(cell, str) else []
+
+
 def _alignment(followed: pd.DataFrame) -> dict[str, float]:
-    """Error of the carried lesion centre among lesions whose alignment was called usable."""
-    reasons = followed["reason"].astype(object).fillna("").astype(str).str.split(";")
-    covered = followed[~reasons.map(lambda codes: AlignmentReason.NOT_COVERED in codes)]
-    measured = covered["ct_status"] == "evaluable"
-    failed = reasons[covered.index].map(lambda codes: not GIVEN_UP.isdisjoint(codes))
-    given_up = failed & ~measured
-    usable = covered[~given_up]
-    error = usable["tre_mm"].dropna().astype(float)
-    stated = usable.loc[error.index, "registration_error_mm"].astype(float)
+    """Error of the carried lesion centre among lesions whose alignment was called usable.
+
+    An alignment with a doubt is measured and flagged; it is not called usable.
+    """
+    codes = followed["reason"].map(_codes) + followed["flags"].map(_codes)
+    covered = codes.map(lambda found: AlignmentReason.NOT_COVERED not in found)
+    doubted = codes.map(lambda found: not DOUBTS.isdisjoint(found))
+    aligned = followed["tre_mm"].notna() | doubted  # a mask that was refused was never aligned
+    given, usable = followed[covered & aligned], followed[covered & aligned & ~doubted]
+    error = usable["tre_mm"].astype(float)
+    stated = usable["registration_error_mm"].astype(float)
     return {
         "tre_median_mm": _quantile(error, 0.5),
         "tre_95th_percentile_mm": _quantile(error, 0.95),
         "tre_maximum_mm": _quantile(error, 1.0),
-        "usable_percent": _percent(~given_up),
-        "evaluable_percent": _percent(measured),
+        "usable_percent": _percent(~doubted[given.index]),
+        "evaluable_percent": _percent(followed[covered]["ct_status"] == "evaluable"),
         "tre_within_twice_stated_percent": _percent(error <= 2 * stated),
     }
 

@@ -13,6 +13,7 @@ FIRST = {
     "patient_id": "P01",
     "visit": "inclusion",
     "reason": np.nan,
+    "flags": np.nan,
     "ct_status": "evaluable",
     "has_mask": True,
     "tre_mm": 0.0,
@@ -79,10 +80,20 @@ def test_alignment_given_up_counts_only_where_the_scan_covers() -> None:
         {**lost, "reason": "alignment_uncertain;alignment_failed"},
         {**lost, "reason": "too_little_edge"},
         {**lost, "reason": "not_covered"},
+        {**lost, "reason": "mask_refused", "tre_mm": None},
     ]
     measures = accuracy(table(*rows))
     assert measures["usable_percent"] == pytest.approx(200 / 3)
-    assert measures["evaluable_percent"] == pytest.approx(100 / 3)
+    assert measures["evaluable_percent"] == pytest.approx(100 / 4)
+
+
+def test_a_doubtful_alignment_is_not_called_usable() -> None:
+    """Its error does not count among the usable ones, its share does."""
+    doubtful = {"flags": "growing;alignment_uncertain", "tre_mm": 3.0}
+    measures = accuracy(table({"tre_mm": 0.1}, doubtful))
+    assert measures["usable_percent"] == pytest.approx(50.0)
+    assert measures["tre_maximum_mm"] == pytest.approx(0.1)
+    assert measures["evaluable_percent"] == pytest.approx(100.0)
 
 
 def test_a_measure_without_rows_is_left_out_and_fails_nothing() -> None:
