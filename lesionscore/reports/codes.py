@@ -49,6 +49,7 @@ _LESION = {
     "inclusion_size_not_measured": "The size at inclusion is not known.",
     "inclusion_too_small": "The lesion was too small to measure at inclusion.",
     "lesion_merged": "The lesion has merged with another.",
+    "overlaps_other_lesion": "At inclusion its outline overlaps another lesion's.",
     "lesion_reappeared": "The lesion was gone and is there again.",
     "little_contrast": "The place is hardly less dense than its bone: check the outline.",
     "cortex_broken": "The lesion had broken the cortex; part of its outline is the given one.",

@@ -27,7 +27,7 @@ class Lesion:
     centre_mm: tuple[float, float, float] = CENTRE_MM
     rim_hu: float = 0.0
     rim_mm: float = 2.0
-    level_hu: float = LESION_HU
+    level_hu: float | None = None
 
     @property
     def longest_mm(self) -> float:
@@ -73,7 +73,7 @@ def scan(*lesions: Lesion | None, noise_seed: int, drift_hu: float = 0.0) -> Vol
             + ((z - cz) / (c + wide)) ** 2
         )
         fine[(outer <= 1) & (inside > 1)] += lesion.rim_hu
-        fine[inside <= 1] = lesion.level_hu
+        fine[inside <= 1] = LESION_HU if lesion.level_hu is None else lesion.level_hu
     blurred = ndimage.gaussian_filter(fine, POINT_SPREAD_MM / step)
     z_n, y_n, x_n = place.shape_zyx
     native = blurred.reshape(z_n, FINE, y_n, FINE, x_n, FINE).mean(axis=(1, 3, 5))
