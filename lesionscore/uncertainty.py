@@ -14,9 +14,17 @@ from lesionscore.lesions.records import CtReading, LesionEdge, LesionSize, Prese
 from lesionscore.protocol.protocol import Protocol
 from lesionscore.protocol.rules import EdgeRule, SizeMetric, SizeRule
 from lesionscore.scoring.probabilities import LimbProbabilities
+from lesionscore.scoring.size import largest_possible
 
 NODES = 161
 REACH_SD = 5.0
+LIKELY = 0.5
+METRIC_FIELDS = {
+    SizeMetric.LONGEST_DIAMETER: ("longest_diameter_mm", "longest_diameter_sd_mm"),
+    SizeMetric.AXIAL_DIAMETER: ("axial_diameter_mm", "axial_diameter_sd_mm"),
+    SizeMetric.AREA: ("axial_area_mm2", "axial_area_sd_mm2"),
+    SizeMetric.VOLUME: ("volume_ml", "volume_sd_ml"),
+}
 
 
 def limb_probabilities(
@@ -72,17 +80,36 @@ def size_probability(inclusion: CtReading, visit: CtReading, rule: SizeRule) -> 
     -------
     float or None
         None if a size is missing. The two errors are jointly normal with the visit's
-        ``inclusion_correlation``; area and volume go with powers of the longest diameter.
+        ``inclusion_correlation``; area and volume go with powers of the longest diameter. Of a
+        remnant too small to measure it is the probability at the largest size that it can have;
+        None where that size is not likely to be small enough, for then nothing is known.
     """
     if inclusion.size is None:
         return None
     if visit.presence is Presence.ABSENT:
         return 1.0 if inclusion.size.longest_diameter_mm >= rule.reduction_mm else 0.0
+    if visit.presence is Presence.TOO_SMALL and visit.measurable_limit_mm is not None:
+        return _of_a_remnant(inclusion.size, visit.measurable_limit_mm, rule)
     if visit.size is None:
         return None
     if rule.metric is SizeMetric.LONGEST_DIAMETER:
         return _one_metric(inclusion.size, visit.size, rule)
     return _two_metrics(inclusion.size, visit.size, rule)
+
+
+def _of_a_remnant(before: LesionSize, limit_mm: float, rule: SizeRule) -> float | None:
+    """Both clauses for the largest remnant that the scan could not measure."""
+    if before.longest_diameter_mm < rule.reduction_mm:
+        return 0.0
+    largest = largest_possible(limit_mm)
+    name, deviation = METRIC_FIELDS[rule.metric]
+    x, weight = _nodes()
+    first = getattr(before, name) + x * getattr(before, deviation)
+    first_mm = before.longest_diameter_mm + x * before.longest_diameter_sd_mm
+    share = 1.0 - rule.reduction_percent / 100.0
+    small = (share * first >= getattr(largest, name)) & (first_mm - rule.reduction_mm >= limit_mm)
+    probability = float(weight[small].sum())
+    return probability if probability >= LIKELY else None
 
 
 def _one_metric(before: LesionSize, after: LesionSize, rule: SizeRule) -> float:
@@ -99,12 +126,7 @@ def _one_metric(before: LesionSize, after: LesionSize, rule: SizeRule) -> float:
 
 def _two_metrics(before: LesionSize, after: LesionSize, rule: SizeRule) -> float:
     """Percent of another metric and mm of the longest diameter; their errors go together."""
-    values = {
-        SizeMetric.AXIAL_DIAMETER: ("axial_diameter_mm", "axial_diameter_sd_mm"),
-        SizeMetric.AREA: ("axial_area_mm2", "axial_area_sd_mm2"),
-        SizeMetric.VOLUME: ("volume_ml", "volume_sd_ml"),
-    }
-    name, deviation = values[rule.metric]
+    name, deviation = METRIC_FIELDS[rule.metric]
     share = 1.0 - rule.reduction_percent / 100.0
     x, weight = _nodes()
     correlation = after.inclusion_correlation
