@@ -7,6 +7,7 @@ better known of the two is right; the other one is looked for again without its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 
@@ -48,13 +49,13 @@ def told_apart(
     pairs = [pair for pair in combinations(lesions, 2) if _overlap(*(result[k] for k in pair))]
     for pair in pairs:
         for name, other in sorted((pair, pair[::-1]), key=lambda p: -_doubt(result[p[0]])):
-            if result[name].seed.mask is None and _overlap(result[name], result[other]):
-                taken = [result[b if a == name else a].surface for a, b in pairs if name in (a, b)]
-                try:
-                    result[name] = segmented_again(name, taken)
-                except MeasurementError:
-                    continue  # it stays as it was found, with the flag
-    for a, b in pairs:
+            if result[name].seed.mask is not None or not _overlap(result[name], result[other]):
+                continue
+            partners = [b if a == name else a for a, b in pairs if name in (a, b)]
+            # what cannot be found again stays as it was, with the flag
+            with suppress(MeasurementError):
+                result[name] = segmented_again(name, [result[k].surface for k in partners])
+    for a, b in combinations(lesions, 2):  # a new outline may lie in a third lesion
         if _overlap(result[a], result[b]):
             result[a], result[b] = _flagged(result[a]), _flagged(result[b])
     return result

@@ -275,7 +275,6 @@ class _Problem:
     field: Singles
     rim: Singles
     prior_precision: Floats
-    rims: int
 
     @property
     def size(self) -> int:
@@ -325,17 +324,16 @@ class _Problem:
             field=field,
             rim=rim,
             prior_precision=np.asarray(spreads) ** -2.0,
-            rims=rim.shape[1],
         )
 
     def precisions(self, unknowns: Floats) -> Floats:
         """Prior precision of each unknown: a rim's depends on its sign."""
-        loss_sd = self.evidence.rim_loss_sd_hu
-        if loss_sd is None or self.rims == 0:
+        loss_sd, rims = self.evidence.rim_loss_sd_hu, self.rim.shape[1]
+        if loss_sd is None or rims == 0:
             return self.prior_precision
         precision = self.prior_precision.copy()
-        lost = self.evidence.rim_hu + unknowns[-self.rims :] < 0.0
-        precision[-self.rims :][lost] = loss_sd**-2.0
+        lost = self.evidence.rim_hu + unknowns[-rims:] < 0.0
+        precision[-rims:][lost] = loss_sd**-2.0
         return precision
 
     def split(self, unknowns: Floats) -> tuple[Floats, float, float, Singles, Singles]:

@@ -15,6 +15,7 @@ from lesionscore.registration.align import LesionRegion, align_lesions, prepare_
 from lesionscore.registration.quality import AlignmentVerdict, LesionAlignment
 from lesionscore.volumes import Grid, Volume
 from phantoms import make_patient
+from tests.registration.phantom_volume import volume
 
 SEED = 640
 RULE = load_protocol().alignment
@@ -42,18 +43,6 @@ class Pair:
                 np.linalg.norm(carried - self.goals_mm[region.lesion_id])
             )
         return errors
-
-
-def volume(image: object) -> Volume:
-    """A phantom's image as a volume."""
-    array = np.round(image.array).astype(np.int16)  # type: ignore[attr-defined]
-    place = Grid(
-        shape_zyx=array.shape,
-        spacing_xyz_mm=image.spacing_xyz_mm,  # type: ignore[attr-defined]
-        origin_mm=image.origin_mm,  # type: ignore[attr-defined]
-        direction=image.direction,  # type: ignore[attr-defined]
-    )
-    return Volume(array=array, grid=place, quantity=Quantity.HU)
 
 
 @pytest.fixture(scope="module")

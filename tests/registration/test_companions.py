@@ -8,27 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lesionscore.quantities import Quantity
 from lesionscore.registration.companions import Zoomed, with_companions
 from lesionscore.registration.local import LocalFit, align_locally
 from lesionscore.registration.regions import LesionRegion, own_bone
 from lesionscore.registration.scan import PreparedScan, prepare_scan
-from lesionscore.volumes import Grid, Volume
 from phantoms import make_patient
+from tests.registration.phantom_volume import volume
 
 Floats = npt.NDArray[np.float64]
-
-
-def prepared(image: object) -> PreparedScan:
-    """A phantom's image, ready for alignment."""
-    array = np.round(image.array).astype(np.int16)  # type: ignore[attr-defined]
-    place = Grid(
-        shape_zyx=array.shape,
-        spacing_xyz_mm=image.spacing_xyz_mm,  # type: ignore[attr-defined]
-        origin_mm=image.origin_mm,  # type: ignore[attr-defined]
-        direction=image.direction,  # type: ignore[attr-defined]
-    )
-    return prepare_scan(Volume(array=array, grid=place, quantity=Quantity.HU))
 
 
 @dataclass(frozen=True)
@@ -51,7 +38,7 @@ class Pair:
 def pair() -> Pair:
     """A lesion in the roof of the acetabulum, and a place in the bone above it."""
     patient = make_patient(640, "small")
-    fixed, moving = (prepared(patient.render_ct(v)) for v in ("inclusion", "month_12"))
+    fixed, moving = (prepare_scan(volume(patient.render_ct(v))) for v in ("inclusion", "month_12"))
     truth = next(
         t
         for t in patient.lesion_truth()
