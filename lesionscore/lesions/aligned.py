@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lesionscore.lesions.background import seen_bone
-from lesionscore.lesions.fit import Evidence
+from lesionscore.lesions.evidence import Evidence
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rim import NO_DRIFT, Drift, ExpectedBone, carried_flags
 from lesionscore.lesions.segment import SHARPENING, SHARPENING_SD, InclusionLesion, edge_trust

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lesionscore.lesions.fit import Evidence
+from lesionscore.lesions.evidence import Evidence
 from lesionscore.lesions.foci import Focus, lesion_like, new_foci
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import signed_distance

@@ -14,168 +14,46 @@ import numpy as np
 import numpy.typing as npt
 
 from lesionscore.lesions.boundary import boundary_integral
-from lesionscore.lesions.fields import field_around
-from lesionscore.lesions.noise import Noise
-from lesionscore.lesions.patch import Patch
-from lesionscore.lesions.rasterise import blurred_inside, signed_distance
-from lesionscore.lesions.shape import ShapeBasis, Smoothness, shape_basis
+from lesionscore.lesions.evidence import SHELL_MM, Arena, Evidence, arena_around
+from lesionscore.lesions.rasterise import blurred_inside
+from lesionscore.lesions.shape import ShapeBasis
 from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.surface_fit import SurfaceFit
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 HUBER = 2.5
 STEPS = 8
 LARGEST_STEP_MM = 1.5
-OUTER_REACH_MM = 6.0
-SHELL_MM = 2.0
 BLUR_PROBE = 0.08
 WIDE = 2.0  # width of the part that a sharp kernel takes away, relative to its point spread
 LEAST_GAIN = 0.05
-MOST_VOXELS = 15_000
 SCLEROSIS_SD_HU = 150.0
-NO_MOVE = Smoothness(components=((0.01, np.inf),))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Evidence:
-    """What one scan says about a lesion's surface.
-
-    Parameters
-    ----------
-    patch : Patch
-        Native voxels.
-    bone_hu, bone_sd_hu : ndarray, shape (n_z, n_y, n_x)
-        Expected values without the lesion, and the SD of their fine texture.
-    bone_shared : float
-        How much neighbours share that texture (see `Noise.shared`).
-    noise : Noise
-        Of the scan.
-    votes : ndarray, shape (n_z, n_y, n_x), bool
-        Voxels that say something; where a lesion has grown into soft tissue there is no edge, and
-        soft tissue does not keep its place beside the bone.
-    lesion_hu, lesion_sd_hu : float
-        Level of the lesion before looking at this scan, and its SD.
-    field_sd_hu : float
-        SD of the slowly varying error of the expected bone.
-    rim_hu, rim_sd_hu : float
-        Likely density of a layer next to the surface beyond its surroundings, and SD; an SD of 0
-        leaves the layer out.
-    rim_loss_sd_hu : float or None
-        SD of how much less dense than its surroundings that layer is: new bone is rarely that,
-        and a lesion that fills with bone would pass for a small one with a pale rim. None: as
-        `rim_sd_hu`.
-    blur_sd : float
-        SD of the logarithm of the scan's blur; 0 keeps it.
-    sharpening, sharpening_sd : float
-        Edge enhancement of the kernel before looking, and its SD; 0 keeps it. The point spread
-        is ``(1 + a) * narrow - a * wide`` with `wide` twice as wide in the plane.
-    """
-
-    patch: Patch
-    bone_hu: Singles
-    bone_sd_hu: Singles
-    bone_shared: float
-    noise: Noise
-    votes: Flags
-    lesion_hu: float
-    lesion_sd_hu: float
-    field_sd_hu: float = 0.0
-    rim_hu: float = 0.0
-    rim_sd_hu: float = 0.0
-    rim_loss_sd_hu: float | None = None
-    blur_sd: float = 0.0
-    sharpening: float = 0.0
-    sharpening_sd: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SurfaceFit:
-    """The most probable surface and how well it is known.
-
-    Parameters
-    ----------
-    surface : Surface
-        Most probable surface.
-    base : Surface
-        The start that `basis` displaces.
-    basis : ShapeBasis
-        Patterns of displacement.
-    weights, covariance : ndarray, shape (n_patterns,) and (n_patterns, n_patterns)
-        Most probable weights of the patterns and their covariance, all else integrated out.
-    lesion_hu, lesion_sd_hu : float
-        Fitted level.
-    blur_factor, sharpening : float
-        Fitted blur relative to the patch's, and edge enhancement.
-    misfit : float
-        Minus logarithm of the posterior, up to a constant.
-    cost : float
-        Minus logarithm of the probability of what is seen (Laplace), up to a constant that all
-        fits on the same arena and evidence share.
-    """
-
-    surface: Surface
-    base: Surface
-    basis: ShapeBasis
-    weights: Floats
-    covariance: Floats
-    lesion_hu: float
-    lesion_sd_hu: float
-    blur_factor: float
-    sharpening: float
-    misfit: float
-    cost: float
-    rim_hu: float = 0.0
-    rim_prior_hu: float = 0.0
-
-    def displacement_sd_mm(self) -> Floats:
-        """SD of each vertex along its normal after the scan was looked at, shape (n,)."""
-        patterns = self.basis.patterns_mm
-        variance = ((patterns @ self.covariance) * patterns).sum(axis=1)
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
-
-    def draw(self, count: int, seed: int) -> Floats:
-        """Vertices of surfaces drawn from the posterior, shape (count, n_vertices, 3), LPS."""
-        rng = np.random.default_rng(seed)
-        values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        steps = rng.standard_normal((count, len(values))) @ root.T
-        normals, _ = self.base.vertex_normals()
-        moves = steps @ self.basis.patterns_mm.T
-        return np.asarray(self.surface.vertices_mm[None] + moves[:, :, None] * normals[None])
 
 
 def fit_surface(
-    start: Surface,
-    evidence: Evidence,
-    smoothness: Smoothness,
-    steps: int = STEPS,
-    arena: Surface | None = None,
+    start: ShapeBasis, evidence: Evidence, arena: Arena | None = None, *, steps: int = STEPS
 ) -> SurfaceFit:
     """Find the most probable surface near a start.
 
     Parameters
     ----------
-    start : Surface
-        Where to begin; also the middle of the prior.
+    start : ShapeBasis
+        Where to begin, also the middle of the prior, and how far the surface may move.
     evidence : Evidence
         The scan.
-    smoothness : Smoothness
-        How far the surface may move, over what length.
+    arena : Arena, optional
+        Its voxels are explained, instead of those around the start.
     steps : int
         Gauss-Newton steps at most.
-    arena : Surface, optional
-        Its voxels and surroundings are explained, instead of the start's own: fits from
-        different starts compare only on the same voxels.
 
     Returns
     -------
     SurfaceFit
         The surface, its covariance, and how good it is.
     """
-    problem = _Problem.make(start, evidence, smoothness, arena or start)
+    problem = _Problem.make(start, evidence, arena or arena_around(start.surface, evidence))
     current = problem.evaluate(np.zeros(problem.size))
     damping = 1e-3
     for _ in range(steps):
@@ -197,26 +75,26 @@ def fit_surface(
     return problem.result(current, np.asarray(np.linalg.inv(system), dtype=np.float64))
 
 
-def cost_without_lesion(arena: Surface, evidence: Evidence) -> float:
+def cost_without_lesion(evidence: Evidence, arena: Arena) -> float:
     """Minus logarithm of the probability of what is seen if no lesion is there.
 
     Parameters
     ----------
-    arena : Surface
-        The place that is explained, as in `fit_surface`.
     evidence : Evidence
         The scan.
+    arena : Arena
+        The place that is explained, as in `fit_surface`.
 
     Returns
     -------
     float
         To be compared with `SurfaceFit.cost` of a fit on the same arena and evidence.
     """
-    problem = _Problem.make(arena, evidence, NO_MOVE, arena)
-    filled = problem.cover(arena, 1.0)[:, None]
-    patterns = np.concatenate([problem.field, filled], axis=1)
+    problem = _Problem.make(ShapeBasis.fixed(arena.surface), evidence, arena)
+    filled = problem.cover(arena.surface, 1.0)[:, None]
+    patterns = np.concatenate([arena.field, filled], axis=1)
     prior = (
-        np.r_[np.full(problem.field.shape[1], max(evidence.field_sd_hu, 1e-3)), SCLEROSIS_SD_HU]
+        np.r_[np.full(arena.field.shape[1], max(evidence.field_sd_hu, 1e-3)), SCLEROSIS_SD_HU]
         ** -2.0
     )
     costs = []
@@ -264,16 +142,12 @@ class _Problem:
     Unknowns, in order: patterns, lesion, blur, kernel, field, rim.
     """
 
-    start: Surface
-    normals: Floats
-    basis: ShapeBasis
+    start: ShapeBasis
     evidence: Evidence
-    rows: Indices
+    arena: Arena
     values: Singles
     bone: Singles
     texture: Singles
-    field: Singles
-    rim: Singles
     prior_precision: Floats
 
     @property
@@ -284,51 +158,29 @@ class _Problem:
     @property
     def count(self) -> int:
         """Number of patterns of displacement."""
-        return int(self.basis.patterns_mm.shape[1])
+        return int(self.start.patterns_mm.shape[1])
 
     @classmethod
-    def make(
-        cls, start: Surface, evidence: Evidence, smoothness: Smoothness, arena: Surface
-    ) -> _Problem:
-        """Choose voxels and patterns."""
-        basis = shape_basis(start, smoothness)
-        patch = evidence.patch
-        reach = OUTER_REACH_MM if evidence.field_sd_hu > 0 else 3.5 * max(patch.blur_zyx_mm)
-        distance = signed_distance(arena, patch.grid, band_mm=reach + 0.5)
-        rows = np.flatnonzero((np.abs(distance) < reach) & evidence.votes)
-        # a thinned choice of voxels is enough for a large lesion, and says so in its SD
-        rows = rows[:: max(1, int(np.ceil(len(rows) / MOST_VOXELS)))]
-        index = np.stack(np.unravel_index(rows, patch.grid.shape_zyx), axis=-1)
-        positions = patch.grid.positions_mm(index)
-        none = np.zeros((len(rows), 0), dtype=np.float32)
-        field, rim = none, none
-        near = distance.ravel()[rows] > -2.0
-        if evidence.field_sd_hu > 0:
-            field = field_around(positions[near]).patterns(positions)
-        if evidence.rim_sd_hu > 0:
-            close = near & (distance.ravel()[rows] < SHELL_MM + 1.0)
-            rim = field_around(positions[close]).patterns(positions)
-        spreads = [1.0] * basis.patterns_mm.shape[1]
+    def make(cls, start: ShapeBasis, evidence: Evidence, arena: Arena) -> _Problem:
+        """Gather the voxels' values and what is known before looking at them."""
+        spreads = [1.0] * start.patterns_mm.shape[1]
         spreads += [evidence.lesion_sd_hu, max(evidence.blur_sd, 1e-3)]
         spreads += [max(evidence.sharpening_sd, 1e-3)]
-        spreads += [evidence.field_sd_hu] * field.shape[1] + [evidence.rim_sd_hu] * rim.shape[1]
+        spreads += [evidence.field_sd_hu] * arena.field.shape[1]
+        spreads += [evidence.rim_sd_hu] * arena.rim.shape[1]
         return cls(
             start=start,
-            normals=start.vertex_normals()[0],
-            basis=basis,
             evidence=evidence,
-            rows=rows,
-            values=patch.values_hu.ravel()[rows],
-            bone=evidence.bone_hu.ravel()[rows],
-            texture=evidence.bone_sd_hu.ravel()[rows],
-            field=field,
-            rim=rim,
+            arena=arena,
+            values=evidence.patch.values_hu.ravel()[arena.rows],
+            bone=evidence.bone_hu.ravel()[arena.rows],
+            texture=evidence.bone_sd_hu.ravel()[arena.rows],
             prior_precision=np.asarray(spreads) ** -2.0,
         )
 
     def precisions(self, unknowns: Floats) -> Floats:
         """Prior precision of each unknown: a rim's depends on its sign."""
-        loss_sd, rims = self.evidence.rim_loss_sd_hu, self.rim.shape[1]
+        loss_sd, rims = self.evidence.rim_loss_sd_hu, self.arena.rim.shape[1]
         if loss_sd is None or rims == 0:
             return self.prior_precision
         precision = self.prior_precision.copy()
@@ -338,11 +190,11 @@ class _Problem:
 
     def split(self, unknowns: Floats) -> tuple[Floats, float, float, Singles, Singles]:
         """Displacement weights, lesion level, blur factor, bone level and rim of the voxels."""
-        n, k = self.count, self.field.shape[1]
+        n, k = self.count, self.arena.field.shape[1]
         level = self.evidence.lesion_hu + float(unknowns[n])
         factor = float(np.exp(np.clip(unknowns[n + 1], -1.0, 1.0)))
-        bone = self.bone + self.field @ unknowns[n + 3 : n + 3 + k].astype(np.float32)
-        rim = self.evidence.rim_hu + self.rim @ unknowns[n + 3 + k :].astype(np.float32)
+        bone = self.bone + self.arena.field @ unknowns[n + 3 : n + 3 + k].astype(np.float32)
+        rim = self.evidence.rim_hu + self.arena.rim @ unknowns[n + 3 + k :].astype(np.float32)
         return unknowns[:n], level, factor, bone, rim
 
     def cover(self, surface: Surface, factor: float, in_plane: float = 1.0) -> Singles:
@@ -350,7 +202,7 @@ class _Problem:
         patch = self.evidence.patch
         z, y, x = (factor * sd for sd in patch.blur_zyx_mm)
         everywhere = blurred_inside(surface, patch.grid, (z, in_plane * y, in_plane * x))
-        return np.asarray(everywhere.ravel()[self.rows])
+        return np.asarray(everywhere.ravel()[self.arena.rows])
 
     @property
     def has_kernel(self) -> bool:
@@ -360,11 +212,7 @@ class _Problem:
     def evaluate(self, unknowns: Floats) -> _Trial:
         """Model and misfit."""
         weights, level, factor, bone, rim = self.split(unknowns)
-        moves = self.basis.patterns_mm @ weights
-        surface = Surface(
-            vertices_mm=self.start.vertices_mm + self.normals * moves[:, None],
-            faces=self.start.faces,
-        )
+        surface = self.start.displaced(weights)
         cover = self.cover(surface, factor)
         wide = cover
         if self.has_kernel:
@@ -373,8 +221,8 @@ class _Problem:
             cover = narrow + np.float32(sharpening) * (narrow - wide)
         shell = np.zeros_like(cover)
         model = bone + (level - bone) * cover
-        if self.rim.shape[1]:
-            outer = surface.displaced(np.full(len(moves), SHELL_MM))
+        if self.arena.rim.shape[1]:
+            outer = surface.displaced(np.full(len(surface.vertices_mm), SHELL_MM))
             shell = np.clip(self.cover(outer, factor) - cover, 0.0, 1.0)
             model = model + shell * rim
         return self.trial(unknowns, surface, cover, wide, shell, model)
@@ -383,7 +231,7 @@ class _Problem:
         """Model and misfit with bone everywhere, by so much denser than expected."""
         none = np.zeros_like(self.bone)
         unknowns = np.zeros(self.size)
-        return self.trial(unknowns, self.start, none, none, none, self.bone + added_hu)
+        return self.trial(unknowns, self.start.surface, none, none, none, self.bone + added_hu)
 
     def trial(
         self,
@@ -433,39 +281,41 @@ class _Problem:
 
     def normal_equations(self, trial: _Trial) -> tuple[Floats, Floats]:
         """Gauss-Newton matrix and right-hand side."""
-        n, k = self.count, self.field.shape[1]
+        n, k = self.count, self.arena.field.shape[1]
         _, level, factor, bone, rim = self.split(trial.unknowns)
         patch = self.evidence.patch
         turned, areas = trial.surface.vertex_normals()
-        facing = areas * np.maximum((turned * self.normals).sum(axis=1), 0.0)
-        jacobian = np.zeros((len(self.rows), self.size), dtype=np.float32)
-        row_of = np.full(int(np.prod(patch.grid.shape_zyx)), -1, dtype=np.int64)
-        row_of[self.rows] = np.arange(len(self.rows))
+        facing = areas * np.maximum((turned * self.start.normals).sum(axis=1), 0.0)
+        jacobian = np.zeros((len(self.values), self.size), dtype=np.float32)
         boundary_integral(
             patch.grid.index_zyx(trial.surface.vertices_mm),
             facing,
-            self.basis.patterns_mm,
+            self.start.patterns_mm,
             patch.spacing_zyx_mm,
             tuple(factor * sd for sd in patch.blur_zyx_mm),
-            row_of.reshape(patch.grid.shape_zyx),
+            self.arena.row_of,
             jacobian,
         )
-        jacobian[:, :n] *= (level - bone - rim)[:, None]
-        jacobian[:, n] = trial.cover
+        # all scaled by the voxels' weights, so that the matrix is a product with itself
+        weight = np.sqrt(trial.precision)
+        step = (level - bone - rim) * weight
+        jacobian[:, :n] *= step[:, None]
+        jacobian[:, n] = trial.cover * weight
         if self.evidence.blur_sd > 0:
             wider = self.cover(trial.surface, factor * (1.0 + BLUR_PROBE))
             slope = (wider - self.cover(trial.surface, factor)) / np.log1p(BLUR_PROBE)
-            jacobian[:, n + 1] = slope * (level - bone - rim)
+            jacobian[:, n + 1] = slope * step
         if self.evidence.sharpening_sd > 0:
             # cover = narrow + a * (narrow - wide)
             sharpening = self.evidence.sharpening + float(trial.unknowns[n + 2])
             change = (trial.cover - trial.wide) / np.float32(1.0 + sharpening)
-            jacobian[:, n + 2] = change * (level - bone - rim)
-        jacobian[:, n + 3 : n + 3 + k] = (1.0 - trial.cover)[:, None] * self.field
-        jacobian[:, n + 3 + k :] = trial.shell[:, None] * self.rim
-        weighted = jacobian * trial.precision[:, None]
-        system = (jacobian.T @ weighted).astype(np.float64)
-        gradient = (weighted.T @ trial.residual).astype(np.float64)
+            jacobian[:, n + 2] = change * step
+        outside = ((1.0 - trial.cover) * weight)[:, None]
+        np.multiply(outside, self.arena.field, out=jacobian[:, n + 3 : n + 3 + k])
+        shell = (trial.shell * weight)[:, None]
+        np.multiply(shell, self.arena.rim, out=jacobian[:, n + 3 + k :])
+        system = (jacobian.T @ jacobian).astype(np.float64)
+        gradient = (jacobian.T @ (trial.residual * weight)).astype(np.float64)
         prior = self.precisions(trial.unknowns)
         system[np.diag_indices(self.size)] += prior
         gradient -= prior * trial.unknowns
@@ -473,7 +323,7 @@ class _Problem:
 
     def limited(self, step: Floats) -> Floats:
         """Shorten a step that would move a vertex too far at once."""
-        moves = self.basis.patterns_mm @ step[: self.count]
+        moves = self.start.patterns_mm @ step[: self.count]
         farthest = float(np.abs(moves).max()) if moves.size else 0.0
         return step * min(1.0, LARGEST_STEP_MM / max(farthest, 1e-9))
 
@@ -484,8 +334,7 @@ class _Problem:
         heavy = trial.shell > 0.3
         return SurfaceFit(
             surface=trial.surface,
-            base=self.start,
-            basis=self.basis,
+            basis=self.start,
             weights=weights,
             covariance=covariance[:n, :n],
             lesion_hu=level,

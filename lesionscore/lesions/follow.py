@@ -15,7 +15,7 @@ from lesionscore.lesions.aligned import (
     visit_evidence,
 )
 from lesionscore.lesions.events import REAPPEARED, visit_events
-from lesionscore.lesions.fit import SurfaceFit
+from lesionscore.lesions.evidence import arena_around
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
@@ -31,6 +31,7 @@ from lesionscore.lesions.segment import (
 )
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.surface_fit import SurfaceFit
 from lesionscore.lesions.visit_fit import beside_new_cortex, best_fit
 from lesionscore.volumes import Volume
 
@@ -155,9 +156,10 @@ def _read_visit(
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
     parts = parts_of_lesion(like, patch, carried)
-    best, nothing = best_fit(carried, evidence, inclusion, parts)
+    arena = arena_around(carried, evidence)
+    best, nothing = best_fit(arena, evidence, inclusion, parts)
     if inclusion.cortex_broken:
-        best = beside_new_cortex(best, evidence, carried, inclusion)
+        best = beside_new_cortex(best, evidence, arena, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     size = _size(best, inclusion, scan.registration_error_mm)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml

@@ -39,20 +39,16 @@ def signed_distance(surface: Surface, grid: Grid, band_mm: float = BAND_MM) -> S
         Distance in mm.
     """
     normals, areas = surface.vertex_normals()
+    curvatures = surface.vertex_curvatures(normals)
     keep = areas > 0
-    inverse = np.linalg.inv(grid.mm_from_index_xyz)
-    index = grid.index_zyx(surface.vertices_mm[keep])
-    # reach of the band along each index axis
-    reach = band_mm * np.linalg.norm(inverse, axis=1)[::-1]
+    x, y, z = grid.spacing_xyz_mm
+    # along the grid's own axes a distance is a sum of three parts
     field, known = _splat(
-        np.ascontiguousarray(index),
-        np.ascontiguousarray(surface.vertices_mm[keep]),
-        np.ascontiguousarray(normals[keep]),
-        np.clip(surface.vertex_curvatures(normals)[keep], -STRONGEST_BEND, STRONGEST_BEND),
-        np.asarray(grid.origin_mm, dtype=np.float64),
-        np.ascontiguousarray(grid.mm_from_index_xyz),
+        grid.index_zyx(surface.vertices_mm[keep]),
+        np.ascontiguousarray((normals[keep] @ grid.direction_matrix)[:, ::-1]),
+        np.clip(curvatures[keep], -STRONGEST_BEND, STRONGEST_BEND),
+        np.array([z, y, x]),
         np.asarray(grid.shape_zyx),
-        reach,
         band_mm,
     )
     _fill(field, known, band_mm)
@@ -183,40 +179,40 @@ def _triple(point: Floats) -> tuple[float, float, float]:
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _splat(
     index: Floats,
-    vertices: Floats,
     normals: Floats,
     curvatures: Floats,
-    origin: Floats,
-    step: Floats,
+    spacing: Floats,
     shape: npt.NDArray[np.int64],
-    reach: Floats,
     band: float,
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
+) -> tuple[Singles, npt.NDArray[np.bool_]]:
     """Distance to the surface near the nearest vertex, in a band around the vertices."""
-    nz, ny, nx = shape[0], shape[1], shape[2]
-    nearest = np.full((nz, ny, nx), 1e30, dtype=np.float32)
-    field = np.full((nz, ny, nx), band, dtype=np.float32)
+    sz, sy, sx = spacing[0], spacing[1], spacing[2]
+    nearest = np.full((shape[0], shape[1], shape[2]), 1e30, dtype=np.float32)
+    field = np.full((shape[0], shape[1], shape[2]), band, dtype=np.float32)
     limit = band * band
-    for v in range(vertices.shape[0]):
-        z0 = max(0, int(np.ceil(index[v, 0] - reach[0])))
-        z1 = min(nz - 1, int(np.floor(index[v, 0] + reach[0])))
-        y0 = max(0, int(np.ceil(index[v, 1] - reach[1])))
-        y1 = min(ny - 1, int(np.floor(index[v, 1] + reach[1])))
-        x0 = max(0, int(np.ceil(index[v, 2] - reach[2])))
-        x1 = min(nx - 1, int(np.floor(index[v, 2] + reach[2])))
+    for v in range(index.shape[0]):
+        vz, vy, vx = index[v, 0], index[v, 1], index[v, 2]
+        z0 = max(0, int(np.ceil(vz - band / sz)))
+        z1 = min(shape[0] - 1, int(np.floor(vz + band / sz)))
         for z in range(z0, z1 + 1):
+            dz = (z - vz) * sz
+            left = max(limit - dz * dz, 0.0)
+            reach = np.sqrt(left) / sy
+            y0 = max(0, int(np.ceil(vy - reach)))
+            y1 = min(shape[1] - 1, int(np.floor(vy + reach)))
             for y in range(y0, y1 + 1):
+                dy = (y - vy) * sy
+                reach = np.sqrt(max(left - dy * dy, 0.0)) / sx
+                x0 = max(0, int(np.ceil(vx - reach)))
+                x1 = min(shape[2] - 1, int(np.floor(vx + reach)))
+                in_row = dz * dz + dy * dy
+                plane_in_row = dz * normals[v, 0] + dy * normals[v, 1]
                 for x in range(x0, x1 + 1):
-                    px = origin[0] + step[0, 0] * x + step[0, 1] * y + step[0, 2] * z
-                    py = origin[1] + step[1, 0] * x + step[1, 1] * y + step[1, 2] * z
-                    pz = origin[2] + step[2, 0] * x + step[2, 1] * y + step[2, 2] * z
-                    dx = px - vertices[v, 0]
-                    dy = py - vertices[v, 1]
-                    dz = pz - vertices[v, 2]
-                    squared = dx * dx + dy * dy + dz * dz
-                    if squared < nearest[z, y, x] and squared <= limit:
+                    dx = (x - vx) * sx
+                    squared = in_row + dx * dx
+                    if squared < nearest[z, y, x]:
                         nearest[z, y, x] = squared
-                        plane = dx * normals[v, 0] + dy * normals[v, 1] + dz * normals[v, 2]
+                        plane = plane_in_row + dx * normals[v, 2]
                         # the surface bends away from the tangent plane
                         field[z, y, x] = plane + 0.5 * curvatures[v] * (squared - plane * plane)
     return field, nearest < 1e29

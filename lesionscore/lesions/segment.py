@@ -11,7 +11,8 @@ import numpy.typing as npt
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.background import BoneMap, bone_map
 from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_contact
-from lesionscore.lesions.fit import Evidence, SurfaceFit, fit_surface
+from lesionscore.lesions.evidence import Evidence
+from lesionscore.lesions.fit import fit_surface
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.rays import surface_from_point
@@ -19,10 +20,11 @@ from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.seed import LesionSeed
-from lesionscore.lesions.shape import Smoothness
+from lesionscore.lesions.shape import Smoothness, shape_basis
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.start import surface_from_mask
 from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.surface_fit import SurfaceFit
 from lesionscore.quantities import Quantity
 from lesionscore.registration.align import LesionRegion
 from lesionscore.volumes import Volume
@@ -291,15 +293,16 @@ def _refine(
 ) -> tuple[SurfaceFit, BoneMap]:
     """Alternate between the bone around the surface and the surface in the bone."""
     surface, level = start, lesion_hu
+    basis = shape_basis(start, smoothness)
     fit: SurfaceFit | None = None
     for margin in margins:
         bone = _bone_around(surface, patch, margin, level)
         evidence = _evidence(patch, bone, foreign, level)
         # always from the same start: a surface must not creep from stage to stage
-        fit = fit_surface(start, evidence, smoothness)
+        fit = fit_surface(basis, evidence)
         rim_hu = _dense_layer_hu(patch, fit.surface, bone)
         if rim_hu > LEAST_RIM_HU:
-            fit = fit_surface(start, _with_rim(evidence, fit.surface, bone, rim_hu), smoothness)
+            fit = fit_surface(basis, _with_rim(evidence, fit.surface, bone, rim_hu))
         surface, level = fit.surface, fit.lesion_hu
     assert fit is not None
     return fit, _bone_around(surface, patch, margins[-1], level)

@@ -38,18 +38,43 @@ class Smoothness:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShapeBasis:
-    """Patterns of displacement of one surface.
+    """A surface and the ways it may move: patterns of displacement along its normals.
 
     Parameters
     ----------
+    surface : Surface
+        Not displaced.
+    normals : ndarray, shape (n_vertices, 3)
+        Its outward unit normals.
     patterns_mm : ndarray, shape (n_vertices, n_patterns)
         Outward displacement of every vertex for a weight of one.
     prior_sd_mm : ndarray, shape (n_vertices,)
         SD of the displacement before any image is looked at.
     """
 
+    surface: Surface
+    normals: Floats
     patterns_mm: Floats
     prior_sd_mm: Floats
+
+    @classmethod
+    def fixed(cls, surface: Surface) -> ShapeBasis:
+        """A surface that does not move."""
+        count = len(surface.vertices_mm)
+        return cls(
+            surface=surface,
+            normals=surface.vertex_normals()[0],
+            patterns_mm=np.zeros((count, 0)),
+            prior_sd_mm=np.zeros(count),
+        )
+
+    def displaced(self, weights: Floats) -> Surface:
+        """Surface for the patterns' weights, shape (n_patterns,)."""
+        moves = self.patterns_mm @ weights
+        return Surface(
+            vertices_mm=self.surface.vertices_mm + self.normals * moves[:, None],
+            faces=self.surface.faces,
+        )
 
 
 def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
@@ -80,7 +105,12 @@ def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
     count = int(min(np.searchsorted(share, KEPT_VARIANCE) + 1, PATTERNS, (values > 1e-9).sum()))
     towards = _covariance(points, normals, points[chosen], normals[chosen], smoothness)
     patterns = towards @ (vectors[:, :count] / np.sqrt(values[:count]))
-    return ShapeBasis(patterns_mm=patterns, prior_sd_mm=np.sqrt((patterns**2).sum(axis=1)))
+    return ShapeBasis(
+        surface=surface,
+        normals=normals,
+        patterns_mm=patterns,
+        prior_sd_mm=np.sqrt((patterns**2).sum(axis=1)),
+    )
 
 
 def _covariance(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from lesionscore.errors import MeasurementError
-from lesionscore.lesions.fit import Evidence, fit_surface
+from lesionscore.lesions.evidence import Evidence
+from lesionscore.lesions.fit import fit_surface
 from lesionscore.lesions.meshing import mesh_step_mm, remeshed, surface_of_voxels
 from lesionscore.lesions.noise import Noise
 from lesionscore.lesions.patch import Patch
-from lesionscore.lesions.shape import Smoothness
+from lesionscore.lesions.shape import Smoothness, shape_basis
 from lesionscore.lesions.surface import Surface
 from lesionscore.volumes import Volume
 
@@ -71,7 +72,7 @@ def surface_from_mask(mask: Volume) -> Surface:
             (0.04 * radius, max(2.5, 0.45 * radius)),
         )
     )
-    return fit_surface(rough, evidence, smoothness).surface
+    return fit_surface(shape_basis(rough, smoothness), evidence).surface
 
 
 def _trimmed(mask: Volume, margin: int = 4) -> Volume:

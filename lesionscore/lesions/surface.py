@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 
 from lesionscore.errors import MeasurementError
+from lesionscore.lesions import mesh_kernels
 from lesionscore.registration.transform import RigidTransform
 from lesionscore.volumes import Grid
 
@@ -53,11 +54,15 @@ class Surface:
             )
 
     @property
+    def _arrays(self) -> tuple[Floats, Indices]:
+        """Vertices and triangles as the compiled loops take them."""
+        vertices = np.ascontiguousarray(self.vertices_mm, dtype=np.float64)
+        return vertices, np.ascontiguousarray(self.faces, dtype=np.int64)
+
+    @property
     def face_vectors_mm2(self) -> Floats:
         """Outward normal of each triangle times its area, shape (m, 3), mm2."""
-        corners = self.vertices_mm[self.faces]
-        cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        return np.asarray(0.5 * cross)
+        return np.asarray(mesh_kernels.face_vectors(*self._arrays))
 
     @property
     def area_mm2(self) -> float:
@@ -90,35 +95,12 @@ class Surface:
 
     def vertex_normals(self) -> tuple[Floats, Floats]:
         """Outward unit normals, shape (n, 3), and areas, shape (n,), mm2, of the vertices."""
-        vectors = self.face_vectors_mm2
-        count = len(self.vertices_mm)
-        corners = self.faces.ravel()
-        face_areas = np.repeat(np.linalg.norm(vectors, axis=1) / 3.0, 3)
-        areas = np.bincount(corners, weights=face_areas, minlength=count)
-        sums = np.stack(
-            [
-                np.bincount(corners, weights=np.repeat(vectors[:, axis], 3), minlength=count)
-                for axis in range(3)
-            ],
-            axis=1,
-        )
-        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return np.asarray(sums / np.maximum(lengths, 1e-12)), np.asarray(areas, dtype=np.float64)
+        normals, areas = mesh_kernels.vertex_normals(*self._arrays)
+        return np.asarray(normals), np.asarray(areas)
 
     def vertex_curvatures(self, normals: Floats) -> Floats:
         """Mean curvature at the vertices, shape (n,), 1/mm; positive where convex."""
-        count = len(self.vertices_mm)
-        total = np.zeros(count)
-        edges = np.zeros(count)
-        for first, second in ((0, 1), (1, 2), (2, 0)):
-            a, b = self.faces[:, first], self.faces[:, second]
-            along = self.vertices_mm[b] - self.vertices_mm[a]
-            squared = np.maximum((along**2).sum(axis=1), 1e-9)
-            bend = ((normals[b] - normals[a]) * along).sum(axis=1)
-            for end in (a, b):  # weighted by squared length: short edges are noisy
-                total += np.bincount(end, weights=bend, minlength=count)
-                edges += np.bincount(end, weights=squared, minlength=count)
-        return np.asarray(total / np.maximum(edges, 1e-9))
+        return np.asarray(mesh_kernels.vertex_curvatures(*self._arrays, normals))
 
     def vertex_parts(self) -> Indices:
         """Number of the closed part that each vertex belongs to, shape (n,), from 0."""

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from lesionscore.lesions.background import dense_bone, highest_near
-from lesionscore.lesions.fit import Evidence, SurfaceFit, cost_without_lesion, fit_surface
+from lesionscore.lesions.evidence import Arena, Evidence
+from lesionscore.lesions.fit import cost_without_lesion, fit_surface
 from lesionscore.lesions.foci import Focus
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.segment import InclusionLesion, edge_trust, free_smoothness
-from lesionscore.lesions.shape import Smoothness
-from lesionscore.lesions.surface import Surface
-from lesionscore.lesions.visit_starts import VisitStart, starts_at_visit
+from lesionscore.lesions.shape import ShapeBasis, Smoothness, shape_basis
+from lesionscore.lesions.surface_fit import SurfaceFit
+from lesionscore.lesions.visit_starts import starts_at_visit
 
 TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
 QUICK_STEPS = 3
@@ -36,7 +37,7 @@ LEAST_MIXED = 0.02
 
 
 def best_fit(
-    carried: Surface, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
+    arena: Arena, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
 ) -> tuple[SurfaceFit, float]:
     """Most probable of several surfaces, and the cost of having no lesion at all.
 
@@ -46,8 +47,8 @@ def best_fit(
 
     Parameters
     ----------
-    carried : Surface
-        The inclusion surface on the visit's CT.
+    arena : Arena
+        Around the inclusion surface on the visit's CT.
     evidence : Evidence
         What the visit says.
     inclusion : InclusionLesion
@@ -66,15 +67,16 @@ def best_fit(
     trust = edge_trust(inclusion.contact)
     rigid = TIGHT.scaled(trust)
 
-    def tried(start: VisitStart, rim_hu: float) -> tuple[float, SurfaceFit, float]:
+    def tried(start: ShapeBasis, price: float, rim_hu: float) -> tuple[float, SurfaceFit, float]:
         """A quick fit with what it costs."""
-        fit = fit_surface(start.surface, replace(quick, rim_hu=rim_hu), rigid, QUICK_STEPS, carried)
-        return fit.cost + start.price, fit, start.price
+        fit = fit_surface(start, replace(quick, rim_hu=rim_hu), arena, steps=QUICK_STEPS)
+        return fit.cost + price, fit, price
 
-    starts = starts_at_visit(carried, parts, evidence.patch, trust)
-    first = sorted(((*tried(start, RIM_HU[0]), start) for start in starts), key=_cost)
-    rimmed = [tried(start, RIM_HU[1]) for *_, start in first[:RIMMED]]
-    rough = sorted([one[:3] for one in first] + rimmed, key=_cost)
+    starts = starts_at_visit(arena.surface, parts, evidence.patch, trust)
+    bases = [(shape_basis(start.surface, rigid), start.price) for start in starts]
+    first = sorted([tried(basis, price, RIM_HU[0]) for basis, price in bases], key=_cost)
+    rimmed = [tried(fit.basis, price, RIM_HU[1]) for _, fit, price in first[:RIMMED]]
+    rough = sorted(first + rimmed, key=_cost)
     # a "lesion" as dense as bone is sclerosis where the lesion was, or a piece of new cortex
     contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
@@ -89,17 +91,17 @@ def best_fit(
     fits: list[tuple[float, SurfaceFit]] = []
     for _, fit, price in (lytic or rough)[:FREED]:
         full = replace(evidence, rim_hu=fit.rim_prior_hu)
-        tight = fit_surface(fit.base, full, rigid, TIGHT_STEPS, carried)
+        tight = fit_surface(fit.basis, full, arena, steps=TIGHT_STEPS)
         smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
-        free = fit_surface(tight.surface, full, smoothness, arena=carried)
+        free = fit_surface(shape_basis(tight.surface, smoothness), full, arena)
         fits += [(tight.cost + price, tight), (free.cost + price, free)]
-    nothing = min([cost_without_lesion(carried, evidence), *filled])
+    nothing = min([cost_without_lesion(evidence, arena), *filled])
     cost, best = min([pair for pair in fits if pair[1].lesion_hu <= highest] or fits, key=_cost)
     return replace(best, cost=cost), nothing
 
 
 def beside_new_cortex(
-    best: SurfaceFit, evidence: Evidence, carried: Surface, inclusion: InclusionLesion
+    best: SurfaceFit, evidence: Evidence, arena: Arena, inclusion: InclusionLesion
 ) -> SurfaceFit:
     """Fit again with cortex that has come back where the lesion was taken as it is seen.
 
@@ -113,8 +115,8 @@ def beside_new_cortex(
         From `best_fit`.
     evidence : Evidence
         What the visit says.
-    carried : Surface
-        The inclusion surface on the visit's CT.
+    arena : Arena
+        Around the inclusion surface on the visit's CT.
     inclusion : InclusionLesion
         The lesion at inclusion.
 
@@ -127,7 +129,7 @@ def beside_new_cortex(
     smoothness = free_smoothness(best.surface.radius_mm).scaled(
         FREEDOM * edge_trust(inclusion.contact)
     )
-    place = signed_distance(carried, patch.grid) < 1.0
+    place = signed_distance(arena.surface, patch.grid) < 1.0
     behind = highest_near(patch, CORTEX_BEHIND_MM)
     current = best
     for _ in range(CORTEX_ROUNDS):
@@ -147,7 +149,7 @@ def beside_new_cortex(
             bone_hu=np.where(dense, cortex, evidence.bone_hu),
             bone_sd_hu=np.where(dense, spread, evidence.bone_sd_hu),
         )
-        current = fit_surface(current.surface, grown, smoothness, arena=carried)
+        current = fit_surface(shape_basis(current.surface, smoothness), grown, arena)
     return replace(current, cost=best.cost)
 
 
