@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lesionscore.lesions.background import seen_bone
-from lesionscore.lesions.evidence import Evidence
+from lesionscore.lesions.bone import open_side
+from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rim import NO_DRIFT, Drift, ExpectedBone, carried_flags
 from lesionscore.lesions.segment import SHARPENING, SHARPENING_SD, InclusionLesion, edge_trust
@@ -112,7 +113,11 @@ def expected_bone(inclusion: InclusionLesion, scan: AlignedScan, patch: Patch) -
 
 
 def visit_evidence(
-    inclusion: InclusionLesion, patch: Patch, expected: ExpectedBone, drift_hu: float
+    inclusion: InclusionLesion,
+    patch: Patch,
+    carried: Surface,
+    expected: ExpectedBone,
+    drift_hu: float,
 ) -> Evidence:
     """Gather what a visit says of the surface, given the inclusion's bone.
 
@@ -122,6 +127,8 @@ def visit_evidence(
         The lesion at inclusion.
     patch : Patch
         The visit's voxels around the lesion.
+    carried : Surface
+        The inclusion surface on the visit's CT.
     expected : ExpectedBone
         From `expected_bone`.
     drift_hu : float
@@ -132,13 +139,16 @@ def visit_evidence(
     Evidence
         For `lesionscore.lesions.fit.fit_surface`.
     """
+    votes = _voting(patch, expected)
+    if inclusion.cortex_broken:
+        votes &= ~open_side(patch, carried, inclusion.beside_bone, OUTER_REACH_MM)
     return Evidence(
         patch=patch,
         bone_hu=expected.level_hu + np.float32(drift_hu),
         bone_sd_hu=expected.spread_hu,
         bone_shared=inclusion.bone.texture_shared,
         noise=patch.noise,
-        votes=_voting(patch, expected),
+        votes=votes,
         lesion_hu=inclusion.fit.lesion_hu + drift_hu,
         lesion_sd_hu=LESION_SD_HU,
         field_sd_hu=FIELD_SD_HU,

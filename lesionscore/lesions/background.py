@@ -24,6 +24,7 @@ SCALES_MM = (4.0, 8.0, 16.0)  # the nearest surroundings count first
 SCALE_SHARE = 0.04  # weight of the next wider scale, where the nearer one has seen something
 NEAR_MM = 9.0  # surroundings within this distance decide what normal bone is
 CORTEX_CLEARANCE_MM = 1.6
+DEEP_MM = 2.0  # below the outline, which lies outside a dense cortex by its blur
 CORE_SHARE = 0.5
 HIGHEST_MUSCLE_HU = 115.0  # muscle, partly mixed with a thin cortex
 USUAL_SPONGY_HU = 200.0
@@ -114,13 +115,15 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
     normal, width = normal_level(smooth, away, lesion_hu, bone)
     own = own_bone(patch, smooth, share > CORE_SHARE, normal, lesion_hu)
     inside = outline(own, lesion, spacing)
-    spongy = _spongy_voxels(patch, smooth, away, (normal, width), bone, inside)
+    spongy, compact = _spongy_voxels(patch, smooth, away, (normal, width), bone, inside)
     level, texture, shared = _continued(patch, spongy, normal)
     dense, unmixed = dense_bone(patch, level, texture, lesion_hu, share)
-    expected = np.where(dense, unmixed, np.where(inside, level, values))
+    # the border of a compact bone is a mixture with what is beside it, at no level of its own
+    within = deep_within(inside, spacing) if compact else inside
+    expected = np.where(dense, unmixed, np.where(within, level, values))
     spread = np.where(dense, np.maximum(texture, DENSE_SPREAD * (unmixed - level)), texture)
     # outside the outline nothing tells lesion from soft tissue: its own value, no trust
-    spread = np.where(~inside & ~dense, np.maximum(texture, 30.0), spread)
+    spread = np.where(~within & ~dense, np.maximum(texture, 30.0), spread)
     return BoneMap(
         spongy_hu=level.astype(np.float32),
         texture_hu=texture,
@@ -130,7 +133,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
         inside=inside,
         lesion=lesion,
         normal_hu=normal,
-        around_hu=_around(values, away, inside & ~dense),
+        around_hu=_around(values, away, deep_within(inside, spacing) & ~dense),
     )
 
 
@@ -218,6 +221,11 @@ def normal_level(
     return middle, width
 
 
+def deep_within(own: Flags, spacing: tuple[float, float, float]) -> Flags:
+    """Voxels so deep in a bone that they show nothing of what is beside it."""
+    return np.asarray(ndimage.distance_transform_edt(own, sampling=spacing) > DEEP_MM)
+
+
 def _around(values: Singles, away: Singles, spongy: Flags) -> float | None:
     """Median of spongy bone near a lesion, HU."""
     near = values[spongy & (away > 0) & (away < NEAR_MM)]
@@ -245,25 +253,30 @@ def _peak(smooth: Singles, away: Singles, ring: Flags) -> tuple[float, float]:
 
 def _spongy_voxels(
     patch: Patch, smooth: Singles, away: Singles, peak: tuple[float, float], bone: Flags, own: Flags
-) -> Flags:
+) -> tuple[Flags, bool]:
     """Voxels of the own spongy bone: near its level, clear of cortex and of soft tissue.
 
     Noise takes much muscle to near the level of bone: outside the bone's outline nothing counts.
+    In a bone that is compact all through, as the skull may be, its softer half; and that it is.
     """
     normal, width = peak
     alike = (np.abs(smooth - normal) < width) & (away > 0)
     dense = smooth > normal + max(1.6 * width, 90.0)
     clear = ndimage.distance_transform_edt(~dense, sampling=patch.spacing_zyx_mm)
+    deep = deep_within(own, patch.spacing_zyx_mm)
     near = alike & (away < NEAR_MM)
     beside_thin_bone = bool(near.any()) and float(bone[near].mean()) < 0.5
+    any_value = (patch.values_hu > AIR_HU) & (patch.values_hu < METAL_HU)
     alike &= own
-    chosen = alike & (clear > CORTEX_CLEARANCE_MM)
-    if int(chosen.sum()) < LEAST_SPONGY_VOXELS:
-        chosen = alike
-    if int(chosen.sum()) < LEAST_SPONGY_VOXELS and not beside_thin_bone:
-        chosen = (away > 0) & (away < NEAR_MM) & (smooth > normal - width)
-    values = patch.values_hu
-    return np.asarray(chosen & (values > AIR_HU) & (values < METAL_HU))
+    for chosen in (alike & (clear > CORTEX_CLEARANCE_MM), alike & deep):
+        if int(chosen.sum()) >= LEAST_SPONGY_VOXELS:
+            return chosen & any_value, False
+    solid = deep & (away > 0) & (away < NEAR_MM)
+    if int(solid.sum()) >= 2 * LEAST_SPONGY_VOXELS:
+        return solid & (smooth <= np.median(smooth[solid])) & any_value, True
+    if int(alike.sum()) >= LEAST_SPONGY_VOXELS or beside_thin_bone:
+        return alike & any_value, False
+    return (away > 0) & (away < NEAR_MM) & (smooth > normal - width) & any_value, False
 
 
 def _continued(patch: Patch, spongy: Flags, normal: float) -> tuple[Singles, float, float]:

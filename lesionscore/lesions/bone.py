@@ -1,15 +1,17 @@
-"""Whether a lesion lies in bone: how much of its surface has bone close outside it."""
+"""Whether a lesion lies in bone: which of its surface has bone close outside it."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from lesionscore.lesions.patch import Patch
+from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.surface import Surface
 
-Singles = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 BONE_ABOVE_LESION_HU = 60.0
 BONE_HU = 120.0
@@ -17,8 +19,8 @@ SHELL_MM = (0.5, 4.5)
 LEAST_BONE_SHARE = 0.22  # of the surface must have bone close outside it
 
 
-def bone_contact(patch: Patch, surface: Surface, lesion_hu: float) -> float:
-    """Share of a surface that has bone close outside it.
+def bone_beside(patch: Patch, surface: Surface, lesion_hu: float) -> Flags:
+    """Where a surface has bone close outside it.
 
     Parameters
     ----------
@@ -31,14 +33,46 @@ def bone_contact(patch: Patch, surface: Surface, lesion_hu: float) -> float:
 
     Returns
     -------
-    float
-        Share, 0 to 1, of the surface's area with a denser layer within 4.5 mm outside.
+    ndarray, shape (n_vertices,), bool
+        Vertices with a denser layer within 4.5 mm outside.
     """
-    normals, areas = surface.vertex_normals()
+    normals, _ = surface.vertex_normals()
     smooth = ndimage.gaussian_filter(patch.values_hu, [0.9 / step for step in patch.spacing_zyx_mm])
     depths = np.arange(SHELL_MM[0], SHELL_MM[1] + 0.01, 0.8)
     points = surface.vertices_mm[:, None, :] + normals[:, None, :] * depths[None, :, None]
     at = np.moveaxis(patch.grid.index_zyx(points), -1, 0)
     values = ndimage.map_coordinates(smooth, at, order=1, mode="nearest")
-    dense = values.max(axis=1) > max(BONE_HU, lesion_hu + BONE_ABOVE_LESION_HU)
-    return float((areas * dense).sum() / max(areas.sum(), 1e-9))
+    return np.asarray(values.max(axis=1) > max(BONE_HU, lesion_hu + BONE_ABOVE_LESION_HU))
+
+
+def bone_contact(surface: Surface, beside: Flags) -> float:
+    """Share of a surface's area, 0 to 1, that has bone beside it (see `bone_beside`)."""
+    _, areas = surface.vertex_normals()
+    return float((areas * beside).sum() / max(areas.sum(), 1e-9))
+
+
+def open_side(patch: Patch, surface: Surface, beside: Flags, reach_mm: float) -> Flags:
+    """Voxels outside a surface, within reach of it, where it has no bone beside it.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels.
+    surface : Surface
+        On the patch's scan.
+    beside : ndarray, shape (n_vertices,), bool
+        From `bone_beside`, perhaps on another scan of the same bone.
+    reach_mm : float
+        How far outside.
+
+    Returns
+    -------
+    ndarray, shape (n_z, n_y, n_x), bool
+        Nothing there tells a larger lesion from the soft tissue beside it.
+    """
+    away = signed_distance(surface, patch.grid, band_mm=reach_mm + 0.5)
+    outside = (away > 0.0) & (away < reach_mm)
+    _, nearest = cKDTree(surface.vertices_mm).query(patch.positions_mm()[outside])
+    found = np.zeros(patch.grid.shape_zyx, dtype=np.bool_)
+    found[outside] = ~beside[nearest]
+    return found

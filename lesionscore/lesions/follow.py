@@ -150,7 +150,7 @@ def _read_visit(
     expected = expected_bone(inclusion, scan, patch)
     around = drift_around(patch, carried, expected)
     drift_hu = (scan.drift if around is None else scan.drift.combined(around)).hu
-    evidence = visit_evidence(inclusion, patch, expected, drift_hu)
+    evidence = visit_evidence(inclusion, patch, carried, expected, drift_hu)
     place = coverage(carried, patch) > 0.5
     if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried

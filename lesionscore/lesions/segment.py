@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.background import BoneMap, bone_map
-from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_contact
-from lesionscore.lesions.evidence import Evidence
+from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_beside, bone_contact, open_side
+from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
 from lesionscore.lesions.fit import fit_surface
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
@@ -74,8 +74,10 @@ class InclusionLesion:
         On the inclusion CT.
     reading : CtReading
         Sizes, edge, state.
+    beside_bone : ndarray, shape (n_vertices,), bool
+        Where the surface has bone beside it; the rest shows no edge.
     contact : float
-        Share of the surface that has bone beside it; the rest shows no edge.
+        Share of the surface that has.
     unreadable : str or None
         Why its CT limbs are not evaluable at any visit: it lies in soft tissue
         (``not_in_bone``), or is as dense as the bone around it (``not_lytic``); None for a
@@ -88,6 +90,7 @@ class InclusionLesion:
     neighbours: tuple[LesionSeed, ...]
     surface: Surface
     reading: CtReading
+    beside_bone: Flags
     contact: float
     unreadable: str | None
     patch: Patch
@@ -163,7 +166,7 @@ def segment_inclusion(
         patch = _patch_around(ct, start, seed.lesion_id)
         lesion_hu = _level(patch, start)
         # where the image shows no edge, the reader's outline stands
-        trust = edge_trust(bone_contact(patch, start, lesion_hu))
+        trust = edge_trust(bone_contact(start, bone_beside(patch, start, lesion_hu)))
         smoothness = mask_smoothness(start, seed.mask).scaled(trust)
         margins: tuple[float, ...] = (1.5, 0.7)
     else:
@@ -172,8 +175,17 @@ def segment_inclusion(
         smoothness = free_smoothness(start.radius_mm)
         margins = (2.0, 1.2, 0.7)
     foreign = _inside_any(patch, taken)
-    fit, bone = _refine(start, patch, foreign, lesion_hu, smoothness, margins)
-    contact = bone_contact(patch, fit.surface, fit.lesion_hu)
+    fit, bone = _refine(
+        start,
+        patch,
+        foreign,
+        lesion_hu,
+        smoothness,
+        margins,
+        open_ended=seed.mask is None,
+    )
+    beside = bone_beside(patch, fit.surface, fit.lesion_hu)
+    contact = bone_contact(fit.surface, beside)
     unreadable = _unreadable(fit, bone, contact)
     if unreadable is None and contact < BROKEN_BELOW:
         flags.append(CORTEX_BROKEN)
@@ -187,6 +199,7 @@ def segment_inclusion(
         neighbours=tuple(neighbours),
         surface=fit.surface,
         reading=reading,
+        beside_bone=beside,
         contact=contact,
         unreadable=unreadable,
         patch=patch,
@@ -290,14 +303,23 @@ def _refine(
     lesion_hu: float,
     smoothness: Smoothness,
     margins: Sequence[float],
+    *,
+    open_ended: bool,
 ) -> tuple[SurfaceFit, BoneMap]:
-    """Alternate between the bone around the surface and the surface in the bone."""
+    """Alternate between the bone around the surface and the surface in the bone.
+
+    Where an `open_ended` surface has no bone beside it, what lies beyond does not vote.
+    """
     surface, level = start, lesion_hu
     basis = shape_basis(start, smoothness)
     fit: SurfaceFit | None = None
     for margin in margins:
         bone = _bone_around(surface, patch, margin, level)
         evidence = _evidence(patch, bone, foreign, level)
+        beside = bone_beside(patch, surface, level)
+        if open_ended and bone_contact(surface, beside) < BROKEN_BELOW:
+            beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
+            evidence = replace(evidence, votes=evidence.votes & ~beyond)
         # always from the same start: a surface must not creep from stage to stage
         fit = fit_surface(basis, evidence)
         rim_hu = _dense_layer_hu(patch, fit.surface, bone)
