@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from phantoms.anatomy.bone import Bone, apply
 from phantoms.anatomy.build import Build
-from phantoms.anatomy.shapes import Floats, rotation
+from phantoms.anatomy.shapes import Floats, distances, rotation
+
+ARM_CLEARANCE_MM = 12.0
+ARM_STEP_DEG, MOST_ARM_STEPS = 2.0, 30
+LATTICE_MM = 5.0
 
 
 def pose_skeleton(bones: Mapping[str, Bone], build: Build, visit: str) -> dict[str, Floats]:
@@ -53,7 +57,69 @@ def pose_skeleton(bones: Mapping[str, Bone], build: Build, visit: str) -> dict[s
         local[:3, :3] = turn
         local[:3, 3] = pivot - turn @ pivot + draw.normal(0, joint.slide_mm, size=3)
         moved[name] = moved[joint.parent] @ local
-    return {name: moved[name] @ bone.world_from_bone for name, bone in bones.items()}
+    poses = {name: moved[name] @ bone.world_from_bone for name, bone in bones.items()}
+    for side in ("left", "right"):
+        if f"forearm_{side}" in bones:
+            poses[f"forearm_{side}"] = _beside_the_body(bones, poses, side)
+    return poses
+
+
+def clearance_mm(
+    bones: Mapping[str, Bone], poses: Mapping[str, Floats], name: str, others: Iterable[str]
+) -> float:
+    """Distance from a bone to the nearest of some others, negative where they overlap.
+
+    Parameters
+    ----------
+    bones : mapping of str to Bone
+        The skeleton.
+    poses : mapping of str to ndarray, shape (4, 4)
+        ``world_from_bone``.
+    name : str
+        The bone.
+    others : iterable of str
+        Which it is compared with.
+
+    Returns
+    -------
+    float
+        mm, to about half the lattice of points that stand for the bone.
+    """
+    inside = apply(poses[name], _points_inside(bones[name]))
+    nearest = np.inf
+    for other in others:
+        bone = bones[other]
+        local = apply(np.linalg.inv(poses[other]), inside)
+        beyond = np.abs(local - bone.box_centre_mm) - bone.half_box_mm
+        if beyond.max(axis=1).min() > nearest:
+            continue
+        away = distances(bone.shape.program(), bone.shape.waves, np.ascontiguousarray(local))
+        nearest = min(nearest, float(away.min()))
+    return nearest
+
+
+def _points_inside(bone: Bone) -> Floats:
+    """Points of a lattice within a bone, in its frame, shape (n, 3)."""
+    half, centre = np.array(bone.half_box_mm), np.array(bone.box_centre_mm)
+    axes = [np.arange(-h, h, LATTICE_MM) + c for h, c in zip(half, centre, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    return points[distances(bone.shape.program(), bone.shape.waves, points) < 0.0]
+
+
+def _beside_the_body(bones: Mapping[str, Bone], poses: Mapping[str, Floats], side: str) -> Floats:
+    """Pose of a forearm, swung about the elbow until it lies beside the body, not in it."""
+    name = f"forearm_{side}"
+    others = [other for other in bones if other not in (name, f"humerus_{side}")]
+    pose = poses[name]
+    elbow = pose[:3, 3]
+    turn = rotation(y_deg=-ARM_STEP_DEG if side == "left" else ARM_STEP_DEG)
+    outward = np.eye(4)
+    outward[:3, :3], outward[:3, 3] = turn, elbow - turn @ elbow
+    for _ in range(MOST_ARM_STEPS):
+        if clearance_mm(bones, {**poses, name: pose}, name, others) >= ARM_CLEARANCE_MM:
+            break
+        pose = outward @ pose
+    return pose
 
 
 def displaced(matrix: Floats, points: Floats) -> Floats:

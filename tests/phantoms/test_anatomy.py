@@ -10,9 +10,11 @@ from phantoms import make_patient
 from phantoms.anatomy.bone import apply
 from phantoms.anatomy.build import draw_build
 from phantoms.anatomy.shapes import Shape, distances
+from phantoms.anatomy.skeleton import build_skeleton
 from phantoms.image import Image
 from phantoms.lesions.courses import VISITS
 from phantoms.patient import Patient
+from phantoms.pose import clearance_mm, pose_skeleton
 from phantoms.scanner.blur import Kernel
 from phantoms.scanner.plan import ScanPlan
 from tests.phantoms.shared import small_patient
@@ -171,3 +173,16 @@ def _scan_of(patient: Patient, bone: str, visit: str) -> Image:
         )
         _SCANS[key] = patient.render_ct(visit, noise=False, scan=scan)
     return _SCANS[key]
+
+
+@pytest.mark.parametrize("seed", [4100, 6600])
+def test_the_arms_lie_beside_the_body(seed: int) -> None:
+    """No forearm reaches into another bone; of these patients two did in the pose as drawn."""
+    build = draw_build(seed, "P01")
+    bones = build_skeleton(build, "full")
+    for visit in VISITS:
+        poses = pose_skeleton(bones, build, visit)
+        for side in ("left", "right"):
+            name = f"forearm_{side}"
+            others = set(bones) - {name, f"humerus_{side}"}
+            assert clearance_mm(bones, poses, name, others) > 8.0
