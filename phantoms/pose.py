@@ -103,7 +103,8 @@ def _points_inside(bone: Bone) -> Floats:
     half, centre = np.array(bone.half_box_mm), np.array(bone.box_centre_mm)
     axes = [np.arange(-h, h, LATTICE_MM) + c for h, c in zip(half, centre, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    return points[distances(bone.shape.program(), bone.shape.waves, points) < 0.0]
+    away = distances(bone.shape.program(), bone.shape.waves, points)
+    return np.asarray(points[away < 0.0], dtype=np.float64)
 
 
 def _beside_the_body(bones: Mapping[str, Bone], poses: Mapping[str, Floats], side: str) -> Floats:

@@ -64,6 +64,8 @@ class BoneMap:
     around_hu : float or None
         Median of the own bone near the lesion that is no cortex, whether it looks like the
         lesion or not; None where there is too little.
+    compact : bool
+        The bone has no spongy part near the lesion: its softer half stands in.
     """
 
     spongy_hu: Singles
@@ -75,6 +77,7 @@ class BoneMap:
     lesion: Flags
     normal_hu: float
     around_hu: float | None
+    compact: bool
 
     def contrast_hu(self, lesion_hu: float) -> float:
         """How far a level lies below the bone around, HU; the usual one where little is seen."""
@@ -133,6 +136,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
         inside=inside,
         lesion=lesion,
         normal_hu=normal,
+        compact=compact,
         around_hu=_around(values, away, deep_within(inside, spacing) & ~dense),
     )
 

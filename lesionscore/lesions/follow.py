@@ -181,6 +181,7 @@ def _read_visit(
         inclusion.reading.edge,
         rules.edge,
         cortex_broken=broken,
+        compact_sd_hu=inclusion.bone.texture_hu if inclusion.bone.compact else 0.0,
     )
     events = visit_events(inclusion, scan.visit_from_inclusion, patch, evidence, expected, current)
     reading = replace(

@@ -6,6 +6,7 @@ drift removed, so neither shrinkage by normal bone nor drift can pass for it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -197,6 +198,7 @@ def visit_edge(
     rule: EdgeRule,
     *,
     cortex_broken: bool = False,
+    compact_sd_hu: float = 0.0,
 ) -> LesionEdge | None:
     """Edge of a lesion at a visit against inclusion.
 
@@ -220,6 +222,8 @@ def visit_edge(
         Thickness of the shells.
     cortex_broken : bool
         The lesion had broken the cortex at inclusion.
+    compact_sd_hu : float
+        SD of a compact bone, where any of its densities may come back in a healing lesion.
 
     Returns
     -------
@@ -258,7 +262,8 @@ def visit_edge(
     counted = float((weight * rest).sum() ** 2 / ((weight * rest) ** 2).sum())
     place_sd = BROKEN_PLACE_SD_HU if cortex_broken else PLACE_SD_HU
     spread2_mean = float((weight * rest * spread2).sum()) / total
-    change_sd = float(np.hypot(_mean_sd(patch, spread2_mean, counted), place_sd))
+    mean_sd = _mean_sd(patch, spread2_mean, counted)
+    change_sd = math.sqrt(mean_sd**2 + place_sd**2 + compact_sd_hu**2)
     rim_change = shells.rim_hu - inclusion.rim_hu - drift_hu
     return LesionEdge(
         rim_hu=shells.rim_hu,
