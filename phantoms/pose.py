@@ -89,7 +89,7 @@ def clearance_mm(
     nearest = np.inf
     for other in others:
         bone = bones[other]
-        local = apply(np.linalg.inv(poses[other]), inside)
+        local = apply(np.asarray(np.linalg.inv(poses[other]), dtype=np.float64), inside)
         beyond = np.abs(local - bone.box_centre_mm) - bone.half_box_mm
         if beyond.max(axis=1).min() > nearest:
             continue

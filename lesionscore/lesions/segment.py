@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.background import BoneMap, bone_map
 from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_beside, bone_contact, open_side
-from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
+from lesionscore.lesions.evidence import OUTER_REACH_MM, SHELL_MM, Evidence
 from lesionscore.lesions.fit import fit_surface
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
@@ -327,7 +327,8 @@ def _refine(
             fit = fit_surface(basis, _with_rim(evidence, fit.surface, bone, rim_hu))
         surface, level = fit.surface, fit.lesion_hu
     assert fit is not None
-    return fit, _bone_around(surface, patch, margins[-1], level)
+    bone = _bone_around(surface, patch, margins[-1], level)
+    return fit, _keeping_rim(bone, patch, fit) if fit.rim_prior_hu > 0.0 else bone
 
 
 def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap) -> float:
@@ -347,6 +348,22 @@ def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float
         bone_sd_hu=np.where(near & bone.inside, bone.texture_hu, evidence.bone_sd_hu),
         rim_hu=rim_hu / RIM_SEEN,
         rim_sd_hu=RIM_SPREAD * rim_hu,
+    )
+
+
+def _keeping_rim(bone: BoneMap, patch: Patch, fit: SurfaceFit) -> BoneMap:
+    """Bone map with the rim that the fit found: it is bone, and will be seen again."""
+    outer = fit.surface.displaced(np.full(len(fit.surface.vertices_mm), SHELL_MM))
+    share = coverage(fit.surface, patch)
+    rim = np.clip((coverage(outer, patch) - share) / np.maximum(1.0 - share, 0.05), 0.0, 1.0)
+    added = np.where(bone.lesion & bone.inside, rim * fit.rim_hu, 0.0)
+    level = np.where(
+        added > 0.0, np.maximum(bone.expected_hu, bone.spongy_hu + added), bone.expected_hu
+    )
+    return replace(
+        bone,
+        expected_hu=level.astype(np.float32),
+        spread_hu=np.hypot(bone.spread_hu, RIM_SPREAD * added).astype(np.float32),
     )
 
 

@@ -81,13 +81,6 @@ def best_fit(
     contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
     lytic = [one for one in rough if one[1].lesion_hu <= highest]
-    filled = [
-        cost
-        for cost, fit, _ in rough
-        if not inclusion.cortex_broken  # else it may be the cortex that came back
-        and fit.lesion_hu > highest
-        and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
-    ]
     fits: list[tuple[float, SurfaceFit]] = []
     for _, fit, price in (lytic or rough)[:FREED]:
         full = replace(evidence, rim_hu=fit.rim_prior_hu)
@@ -95,9 +88,22 @@ def best_fit(
         smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
         free = fit_surface(shape_basis(tight.surface, smoothness), full, arena)
         fits += [(tight.cost + price, tight), (free.cost + price, free)]
+    tried_out = fits + [(cost, fit) for cost, fit, _ in rough]
+    filled = [
+        cost
+        for cost, fit in tried_out
+        if not inclusion.cortex_broken  # else it may be the cortex that came back
+        and fit.lesion_hu > highest
+        and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
+    ]
     nothing = min([cost_without_lesion(evidence, arena), *filled])
-    cost, best = min([pair for pair in fits if pair[1].lesion_hu <= highest] or fits, key=_cost)
-    return replace(best, cost=cost), nothing
+    for candidates in (fits, tried_out):
+        left = [pair for pair in candidates if pair[1].lesion_hu <= highest]
+        if left:
+            cost, best = min(left, key=_cost)
+            return replace(best, cost=cost), nothing
+    cost, best = min(fits, key=_cost)
+    return replace(best, cost=np.inf if filled else cost), nothing
 
 
 def beside_new_cortex(
