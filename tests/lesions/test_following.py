@@ -29,6 +29,7 @@ COURSES = {
     "one_sided": Lesion(half_axes_mm=(4.5, 5.0, 6.0), centre_mm=(5.5, -2.0, 5.0)),
     "growing": Lesion(half_axes_mm=(9.0, 6.4, 7.7)),
     "filling": Lesion(half_axes_mm=(7.0, 5.0, 6.0), level_hu=100.0),
+    "filled_dense": Lesion(half_axes_mm=(10.0, 7.5, 9.0), rim_hu=270.0, level_hu=460.0),
     "gone": None,
 }
 
@@ -116,6 +117,35 @@ def test_only_a_new_rim_is_sclerosis() -> None:
         assert edge is not None
         assert edge.sclerosis_change_hu is not None
         assert (edge.sclerosis_change_hu >= rule.increase_hu) is dense, course
+
+
+def test_a_rim_that_was_there_at_inclusion_is_no_news() -> None:
+    """The lesion keeps its size beside it, and nothing has become denser."""
+    old = Lesion(half_axes_mm=(7.0, 5.0, 6.0), rim_hu=150.0)
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=CENTRE_MM, mask=mask(old))
+    before = scan(old, noise_seed=1)
+    lesion = segment_inclusion(before, seed, (), PROTOCOL)
+    visit = AlignedScan(
+        visit="month_12",
+        ct=scan(old, noise_seed=7),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    reading = follow_lesion(lesion, before, [visit], PROTOCOL).readings["month_12"]
+    assert reading.size is not None
+    assert abs(reading.size.longest_diameter_mm - old.longest_mm) < 0.4
+    assert reading.edge is not None
+    assert reading.edge.sclerosis_change_hu is not None
+    assert abs(reading.edge.sclerosis_change_hu) < 25.0
+
+
+def test_a_lesion_filled_with_dense_bone_is_gone() -> None:
+    """However well a surface of dense bone explains the scan: it is no lesion any more."""
+    reading = followed("filled_dense").readings["month_12"]
+    assert reading.presence is Presence.ABSENT
+    assert reading.edge is not None
+    assert reading.edge.sclerosis_change_hu is not None
+    assert reading.edge.sclerosis_change_hu > PROTOCOL.edge.increase_hu
 
 
 def test_drift_of_the_scanner_is_no_sclerosis() -> None:

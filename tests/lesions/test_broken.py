@@ -1,0 +1,107 @@
+"""Lesions that broke a cortex: a hole in the vault of the skull, and the side without an edge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from threadpoolctl import threadpool_limits
+
+from lesionscore.lesions.aligned import AlignedScan
+from lesionscore.lesions.bone import open_side
+from lesionscore.lesions.follow import follow_lesion
+from lesionscore.lesions.meshing import ball
+from lesionscore.lesions.patch import make_patch
+from lesionscore.lesions.records import Presence, ReadingStatus
+from lesionscore.lesions.seed import LesionSeed
+from lesionscore.lesions.segment import segment_inclusion
+from lesionscore.protocol import load_protocol
+from lesionscore.quantities import Quantity
+from lesionscore.registration.transform import RigidTransform
+from lesionscore.volumes import Grid, Volume
+
+PROTOCOL = load_protocol()
+FINE = 2
+RADIUS_MM = 5.0
+BRAIN_HU, SCALP_HU, FAT_HU, TABLE_HU, DIPLOE_HU, LESION_HU = 40.0, 55.0, -100.0, 1200.0, 500.0, 45.0
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Keep linear algebra from fighting the other test processes for processors."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def vault(noise_seed: int) -> Volume:
+    """CT of a piece of the skull's vault, 8 mm thick, with a ball of lesion all through it."""
+    shape, spacing = (40, 60, 60), np.array([1.5, 1.0, 1.0])
+    step = spacing / FINE
+    first = -0.5 * spacing * (np.array(shape) - 1) - 0.5 * spacing + 0.5 * step
+    axes = [first[k] + step[k] * np.arange(shape[k] * FINE) for k in range(3)]
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    depth = y + 0.15 * x + 0.0 * z  # oblique to the voxels, as a vault is
+    hu = np.select(
+        [depth < -4.0, depth < -0.7, depth < 0.7, depth < 4.0, depth < 9.0],
+        [BRAIN_HU, TABLE_HU, DIPLOE_HU, TABLE_HU, SCALP_HU],
+        FAT_HU,
+    )
+    hu = np.where(x**2 + y**2 + z**2 < RADIUS_MM**2, LESION_HU, hu)
+    blurred = ndimage.gaussian_filter(hu, 0.65 / step)
+    native = blurred.reshape(shape[0], FINE, shape[1], FINE, shape[2], FINE).mean(axis=(1, 3, 5))
+    native += 25.0 * np.random.default_rng(noise_seed).standard_normal(shape)
+    origin = -0.5 * spacing * (np.array(shape) - 1)
+    grid = Grid(
+        shape_zyx=shape,
+        spacing_xyz_mm=(1.0, 1.0, 1.5),
+        origin_mm=(float(origin[2]), float(origin[1]), float(origin[0])),
+    )
+    return Volume(array=np.round(native).astype(np.int16), grid=grid, quantity=Quantity.HU)
+
+
+def outline(grid: Grid) -> Volume:
+    """A reader's mask of the ball."""
+    index = np.moveaxis(np.indices(grid.shape_zyx), 0, -1)
+    inside = np.linalg.norm(grid.positions_mm(index), axis=-1) < RADIUS_MM
+    return Volume(array=inside.astype(np.uint8), grid=grid, quantity=Quantity.LABEL)
+
+
+@pytest.mark.parametrize(("kind", "limit_mm"), [("mask", 0.8), ("click", 2.0)])
+def test_a_hole_in_compact_bone_is_lytic_and_measured(kind: str, limit_mm: float) -> None:
+    """There is no spongy bone beside it; the tables and what is between them stand in."""
+    ct = vault(1)
+    drawn = outline(ct.grid) if kind == "mask" else None
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=(1.0, 0.5, -0.5), mask=drawn)
+    lesion = segment_inclusion(ct, seed, (), PROTOCOL)
+    assert lesion.unreadable is None
+    assert lesion.bone.compact
+    assert "cortex_broken" in lesion.reading.flags
+    assert lesion.reading.size is not None
+    assert abs(lesion.reading.size.longest_diameter_mm - 2.0 * RADIUS_MM) < limit_mm
+    visit = AlignedScan(
+        visit="month_3",
+        ct=vault(2),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    later = follow_lesion(lesion, ct, [visit], PROTOCOL).readings["month_3"]
+    assert later.status is ReadingStatus.EVALUABLE
+    assert later.presence is Presence.PRESENT
+    assert later.size is not None
+    change = later.size.longest_diameter_mm - lesion.reading.size.longest_diameter_mm
+    assert abs(change) < 1.0
+
+
+def test_only_the_side_without_bone_is_open() -> None:
+    """Of a ball whose upper half has bone beside it, what is open lies below and outside."""
+    patch = make_patch(vault(1), (0.0, 0.0, 0.0), 15.0)
+    surface = ball((0.0, 0.0, 0.0), 6.0)
+    above = surface.vertices_mm[:, 2] > 0.0
+    found = open_side(patch, surface, above, 4.0)
+    places = patch.positions_mm()[found]
+    away = np.linalg.norm(places, axis=1)
+    assert len(places) > 100
+    assert (places[:, 2] < 1.0).all()
+    assert (away > 5.5).all()
+    assert (away < 10.5).all()
+    assert not open_side(patch, surface, np.ones_like(above), 4.0).any()
