@@ -11,9 +11,11 @@ from scipy import ndimage
 from lesionscore.lesions.background import seen_bone
 from lesionscore.lesions.bone import open_side
 from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
+from lesionscore.lesions.freedom import edge_trust
 from lesionscore.lesions.patch import Patch, make_patch
+from lesionscore.lesions.refine import SHARPENING, SHARPENING_SD
 from lesionscore.lesions.rim import NO_DRIFT, Drift, ExpectedBone, carried_flags
-from lesionscore.lesions.segment import SHARPENING, SHARPENING_SD, InclusionLesion, edge_trust
+from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.surface import Surface
 from lesionscore.registration.transform import RigidTransform
 from lesionscore.volumes import Volume

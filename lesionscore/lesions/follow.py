@@ -17,6 +17,7 @@ from lesionscore.lesions.aligned import (
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.evidence import arena_around
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
+from lesionscore.lesions.freedom import point_sd_mm, unseen_sd_mm
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
 from lesionscore.lesions.rim import Drift, drift_around, visit_edge
@@ -26,8 +27,6 @@ from lesionscore.lesions.segment import (
     NOT_COVERED,
     SEED,
     InclusionLesion,
-    point_sd_mm,
-    unseen_sd_mm,
 )
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.surface import Surface

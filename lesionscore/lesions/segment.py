@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from lesionscore.errors import MeasurementError
-from lesionscore.lesions.background import BoneMap, bone_map
-from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_beside, bone_contact, open_side
-from lesionscore.lesions.evidence import OUTER_REACH_MM, SHELL_MM, Evidence
-from lesionscore.lesions.fit import fit_surface
+from lesionscore.lesions.background import BoneMap
+from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_beside, bone_contact
+from lesionscore.lesions.freedom import (
+    BROKEN_BELOW,
+    edge_trust,
+    free_smoothness,
+    mask_smoothness,
+    point_sd_mm,
+)
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.rays import surface_from_point
 from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
+from lesionscore.lesions.refine import refine
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.seed import LesionSeed
-from lesionscore.lesions.shape import Smoothness, shape_basis
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.start import surface_from_mask
 from lesionscore.lesions.surface import Surface
@@ -39,22 +44,6 @@ LEAST_CONTRAST_HU, USUAL_CONTRAST_HU = 30.0, 60.0
 DENSEST_LYTIC_HU = 120.0  # soft tissue; what is denser inside may be a misplaced outline
 NOT_COVERED = "not_covered"
 CORTEX_BROKEN = "cortex_broken"
-BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
-LEAST_TRUST = 0.35
-UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
-POINT_UNSEEN = 1.7  # times as much where there is no outline either
-POINT_SD_SHARE = 0.03  # of the diameter: pockets of texture that an outline would have told apart
-MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
-FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
-FIELD_SD_HU = 20.0
-RIM_SD_HU = 25.0
-LAYER_MM = (0.3, 2.0)  # where a sclerotic rim is looked for, outside the surface
-LEAST_RIM_HU = 55.0  # the median of texture and noise over the layer stays far below
-RIM_SEEN = 0.75  # share of a rim's density that the blur leaves
-RIM_SPREAD = 0.4
-BLUR_SD = 0.2
-SHARPENING = 0.1
-SHARPENING_SD = 0.12
 TAKEN_SHARE = 0.3  # of a voxel, by another lesion
 SEED = 20190801
 EXCLUSION_MARGIN_MM = 2.0
@@ -175,7 +164,7 @@ def segment_inclusion(
         smoothness = free_smoothness(start.radius_mm)
         margins = (2.0, 1.2, 0.7)
     foreign = _inside_any(patch, taken)
-    fit, bone = _refine(
+    fit, bone = refine(
         start,
         patch,
         foreign,
@@ -206,51 +195,6 @@ def segment_inclusion(
         fit=fit,
         bone=bone,
         draws=draws,
-    )
-
-
-def mask_smoothness(start: Surface, mask: Volume) -> Smoothness:
-    """How far the image may move a reader's outline: about half a voxel."""
-    x, y, z = mask.grid.spacing_xyz_mm
-    voxel = float((x * y * z) ** (1.0 / 3.0))
-    radius = start.radius_mm
-    return Smoothness(
-        components=(
-            (MASK_SD_VOXELS[0] * voxel, np.inf),
-            (MASK_SD_VOXELS[1] * voxel, 0.8 * radius),
-            (MASK_SD_VOXELS[2] * voxel, max(2.5, 0.4 * radius)),
-        )
-    )
-
-
-def edge_trust(contact: float) -> float:
-    """How far the image may move a known outline, 0 to 1, by the share that has bone beside it."""
-    return float(np.clip((contact - BROKEN_BELOW) / (1.0 - BROKEN_BELOW), LEAST_TRUST, 1.0))
-
-
-def unseen_sd_mm(surface: Surface, contact: float) -> float:
-    """SD that the part of a broken lesion's surface without an edge adds to its diameters, mm."""
-    if contact >= BROKEN_BELOW:
-        return 0.0
-    return UNSEEN_SD_SHARE * 2.0 * surface.radius_mm * (1.0 - edge_trust(contact))
-
-
-def point_sd_mm(seed: LesionSeed, surface: Surface, contact: float) -> float:
-    """SD of a diameter for want of a reader's outline, the same error at every visit, mm."""
-    if seed.mask is not None:
-        return 0.0
-    pockets_mm = POINT_SD_SHARE * 2.0 * surface.radius_mm
-    return float(np.hypot(pockets_mm, POINT_UNSEEN * unseen_sd_mm(surface, contact)))
-
-
-def free_smoothness(radius_mm: float) -> Smoothness:
-    """How far a surface without a reader's outline may move from its start."""
-    return Smoothness(
-        components=(
-            (FREE_SD[0] * radius_mm + 0.3, np.inf),
-            (FREE_SD[1] * radius_mm + 0.2, 0.9 * radius_mm),
-            (FREE_SD[2] * radius_mm + 0.1, max(2.5, 0.45 * radius_mm)),
-        )
     )
 
 
@@ -294,102 +238,6 @@ def _level(patch: Patch, surface: Surface) -> float:
     cover = coverage(surface, patch)
     deep = cover > min(0.95, 0.9 * float(cover.max()))
     return float(np.median(patch.values_hu[deep])) if deep.any() else 45.0
-
-
-def _refine(
-    start: Surface,
-    patch: Patch,
-    foreign: Flags,
-    lesion_hu: float,
-    smoothness: Smoothness,
-    margins: Sequence[float],
-    *,
-    open_ended: bool,
-) -> tuple[SurfaceFit, BoneMap]:
-    """Alternate between the bone around the surface and the surface in the bone.
-
-    Where an `open_ended` surface has no bone beside it, what lies beyond does not vote.
-    """
-    surface, level = start, lesion_hu
-    basis = shape_basis(start, smoothness)
-    fit: SurfaceFit | None = None
-    for margin in margins:
-        bone = _bone_around(surface, patch, margin, level)
-        evidence = _evidence(patch, bone, foreign, level)
-        beside = bone_beside(patch, surface, level)
-        if open_ended and bone_contact(surface, beside) < BROKEN_BELOW:
-            beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
-            evidence = replace(evidence, votes=evidence.votes & ~beyond)
-        # always from the same start: a surface must not creep from stage to stage
-        fit = fit_surface(basis, evidence)
-        rim_hu = _dense_layer_hu(patch, fit.surface, bone)
-        if rim_hu > LEAST_RIM_HU:
-            fit = fit_surface(basis, _with_rim(evidence, fit.surface, bone, rim_hu))
-        surface, level = fit.surface, fit.lesion_hu
-    assert fit is not None
-    bone = _bone_around(surface, patch, margins[-1], level)
-    return fit, _keeping_rim(bone, patch, fit) if fit.rim_prior_hu > 0.0 else bone
-
-
-def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap) -> float:
-    """How much denser than spongy bone most of a layer around a surface is, HU."""
-    distance = signed_distance(surface, patch.grid)
-    layer = (distance > LAYER_MM[0]) & (distance < LAYER_MM[1])
-    excess = (patch.values_hu - bone.spongy_hu)[layer]
-    return float(np.median(excess)) if excess.size else 0.0
-
-
-def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float) -> Evidence:
-    """Explain what is dense close to a surface by a rim, not by bone that was there anyway."""
-    near = np.abs(signed_distance(surface, evidence.patch.grid)) < LAYER_MM[1] + 0.5
-    return replace(
-        evidence,
-        bone_hu=np.where(near & bone.inside, bone.spongy_hu, evidence.bone_hu),
-        bone_sd_hu=np.where(near & bone.inside, bone.texture_hu, evidence.bone_sd_hu),
-        rim_hu=rim_hu / RIM_SEEN,
-        rim_sd_hu=RIM_SPREAD * rim_hu,
-    )
-
-
-def _keeping_rim(bone: BoneMap, patch: Patch, fit: SurfaceFit) -> BoneMap:
-    """Bone map with the rim that the fit found: it is bone, and will be seen again."""
-    outer = fit.surface.displaced(np.full(len(fit.surface.vertices_mm), SHELL_MM))
-    share = coverage(fit.surface, patch)
-    rim = np.clip((coverage(outer, patch) - share) / np.maximum(1.0 - share, 0.05), 0.0, 1.0)
-    added = np.where(bone.lesion & bone.inside, rim * fit.rim_hu, 0.0)
-    level = np.where(
-        added > 0.0, np.maximum(bone.expected_hu, bone.spongy_hu + added), bone.expected_hu
-    )
-    return replace(
-        bone,
-        expected_hu=level.astype(np.float32),
-        spread_hu=np.hypot(bone.spread_hu, RIM_SPREAD * added).astype(np.float32),
-    )
-
-
-def _evidence(patch: Patch, bone: BoneMap, foreign: Flags, lesion_hu: float) -> Evidence:
-    """What the inclusion CT says, given the bone around the lesion."""
-    return Evidence(
-        patch=patch,
-        bone_hu=bone.expected_hu,
-        bone_sd_hu=bone.spread_hu,
-        bone_shared=bone.texture_shared,
-        noise=patch.noise,
-        votes=(bone.inside | ~bone.lesion) & ~foreign,
-        lesion_hu=lesion_hu,
-        lesion_sd_hu=25.0,
-        field_sd_hu=FIELD_SD_HU,
-        rim_sd_hu=RIM_SD_HU,
-        blur_sd=BLUR_SD,
-        sharpening=SHARPENING,
-        sharpening_sd=SHARPENING_SD,
-    )
-
-
-def _bone_around(surface: Surface, patch: Patch, margin_mm: float, level: float) -> BoneMap:
-    """Bone map outside a surface and a margin."""
-    larger = surface.displaced(np.full(len(surface.vertices_mm), margin_mm))
-    return bone_map(patch, coverage(larger, patch) > 0.04, level, coverage(surface, patch))
 
 
 def _unreadable(fit: SurfaceFit, bone: BoneMap, contact: float) -> str | None:

@@ -10,8 +10,9 @@ from lesionscore.lesions.background import dense_bone, highest_near
 from lesionscore.lesions.evidence import Arena, Evidence
 from lesionscore.lesions.fit import cost_without_lesion, fit_surface
 from lesionscore.lesions.foci import Focus
+from lesionscore.lesions.freedom import edge_trust, free_smoothness
 from lesionscore.lesions.rasterise import coverage, signed_distance
-from lesionscore.lesions.segment import InclusionLesion, edge_trust, free_smoothness
+from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.shape import ShapeBasis, Smoothness, shape_basis
 from lesionscore.lesions.surface_fit import SurfaceFit
 from lesionscore.lesions.visit_starts import starts_at_visit

@@ -1,0 +1,63 @@
+"""How far the image may move a lesion's surface, and what a side without an edge costs in SD."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lesionscore.lesions.seed import LesionSeed
+from lesionscore.lesions.shape import Smoothness
+from lesionscore.lesions.surface import Surface
+from lesionscore.volumes import Volume
+
+BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
+LEAST_TRUST = 0.35
+UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
+POINT_UNSEEN = 1.7  # times as much where there is no outline either
+POINT_SD_SHARE = 0.03  # of the diameter: pockets of texture that an outline would have told apart
+MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
+FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
+
+
+def mask_smoothness(start: Surface, mask: Volume) -> Smoothness:
+    """How far the image may move a reader's outline: about half a voxel."""
+    x, y, z = mask.grid.spacing_xyz_mm
+    voxel = float((x * y * z) ** (1.0 / 3.0))
+    radius = start.radius_mm
+    return Smoothness(
+        components=(
+            (MASK_SD_VOXELS[0] * voxel, np.inf),
+            (MASK_SD_VOXELS[1] * voxel, 0.8 * radius),
+            (MASK_SD_VOXELS[2] * voxel, max(2.5, 0.4 * radius)),
+        )
+    )
+
+
+def edge_trust(contact: float) -> float:
+    """How far the image may move a known outline, 0 to 1, by the share that has bone beside it."""
+    return float(np.clip((contact - BROKEN_BELOW) / (1.0 - BROKEN_BELOW), LEAST_TRUST, 1.0))
+
+
+def unseen_sd_mm(surface: Surface, contact: float) -> float:
+    """SD that the part of a broken lesion's surface without an edge adds to its diameters, mm."""
+    if contact >= BROKEN_BELOW:
+        return 0.0
+    return UNSEEN_SD_SHARE * 2.0 * surface.radius_mm * (1.0 - edge_trust(contact))
+
+
+def point_sd_mm(seed: LesionSeed, surface: Surface, contact: float) -> float:
+    """SD of a diameter for want of a reader's outline, the same error at every visit, mm."""
+    if seed.mask is not None:
+        return 0.0
+    pockets_mm = POINT_SD_SHARE * 2.0 * surface.radius_mm
+    return float(np.hypot(pockets_mm, POINT_UNSEEN * unseen_sd_mm(surface, contact)))
+
+
+def free_smoothness(radius_mm: float) -> Smoothness:
+    """How far a surface without a reader's outline may move from its start."""
+    return Smoothness(
+        components=(
+            (FREE_SD[0] * radius_mm + 0.3, np.inf),
+            (FREE_SD[1] * radius_mm + 0.2, 0.9 * radius_mm),
+            (FREE_SD[2] * radius_mm + 0.1, max(2.5, 0.45 * radius_mm)),
+        )
+    )

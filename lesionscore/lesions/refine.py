@@ -1,0 +1,149 @@
+"""Fit a lesion's surface on the inclusion CT together with the bone that it lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from lesionscore.lesions.background import BoneMap, bone_map
+from lesionscore.lesions.bone import bone_beside, bone_contact, open_side
+from lesionscore.lesions.evidence import OUTER_REACH_MM, SHELL_MM, Evidence
+from lesionscore.lesions.fit import fit_surface
+from lesionscore.lesions.freedom import BROKEN_BELOW
+from lesionscore.lesions.patch import Patch
+from lesionscore.lesions.rasterise import coverage, signed_distance
+from lesionscore.lesions.shape import Smoothness, shape_basis
+from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.surface_fit import SurfaceFit
+
+Flags = npt.NDArray[np.bool_]
+
+FIELD_SD_HU = 20.0
+RIM_SD_HU = 25.0
+LAYER_MM = (0.3, 2.0)  # where a sclerotic rim is looked for, outside the surface
+LEAST_RIM_HU = 55.0  # the median of texture and noise over the layer stays far below
+RIM_SEEN = 0.75  # share of a rim's density that the blur leaves
+RIM_SPREAD = 0.4
+BLUR_SD = 0.2
+SHARPENING = 0.1
+SHARPENING_SD = 0.12
+
+
+def refine(
+    start: Surface,
+    patch: Patch,
+    foreign: Flags,
+    lesion_hu: float,
+    smoothness: Smoothness,
+    margins: Sequence[float],
+    *,
+    open_ended: bool,
+) -> tuple[SurfaceFit, BoneMap]:
+    """Alternate between the bone around the surface and the surface in the bone.
+
+    Parameters
+    ----------
+    start : Surface
+        Where every fit begins: a surface must not creep from stage to stage.
+    patch : Patch
+        The inclusion's voxels.
+    foreign : ndarray, shape (n_z, n_y, n_x), bool
+        Voxels of other lesions, which do not vote.
+    lesion_hu : float
+        Level of the lesion before the first fit.
+    smoothness : Smoothness
+        How far the surface may move.
+    margins : sequence of float
+        mm around the surface that may be lesion yet, one fit each.
+    open_ended : bool
+        Where the surface has no bone beside it, what lies beyond does not vote.
+
+    Returns
+    -------
+    fit : SurfaceFit
+        The surface.
+    bone : BoneMap
+        The bone around it.
+    """
+    surface, level = start, lesion_hu
+    basis = shape_basis(start, smoothness)
+    fit: SurfaceFit | None = None
+    for margin in margins:
+        bone = _bone_around(surface, patch, margin, level)
+        evidence = _evidence(patch, bone, foreign, level)
+        beside = bone_beside(patch, surface, level)
+        if open_ended and bone_contact(surface, beside) < BROKEN_BELOW:
+            beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
+            evidence = replace(evidence, votes=evidence.votes & ~beyond)
+        fit = fit_surface(basis, evidence)
+        rim_hu = _dense_layer_hu(patch, fit.surface, bone)
+        if rim_hu > LEAST_RIM_HU:
+            fit = fit_surface(basis, _with_rim(evidence, fit.surface, bone, rim_hu))
+        surface, level = fit.surface, fit.lesion_hu
+    assert fit is not None
+    bone = _bone_around(surface, patch, margins[-1], level)
+    return fit, _keeping_rim(bone, patch, fit) if fit.rim_prior_hu > 0.0 else bone
+
+
+def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap) -> float:
+    """How much denser than spongy bone most of a layer around a surface is, HU."""
+    distance = signed_distance(surface, patch.grid)
+    layer = (distance > LAYER_MM[0]) & (distance < LAYER_MM[1])
+    excess = (patch.values_hu - bone.spongy_hu)[layer]
+    return float(np.median(excess)) if excess.size else 0.0
+
+
+def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float) -> Evidence:
+    """Explain what is dense close to a surface by a rim, not by bone that was there anyway."""
+    near = np.abs(signed_distance(surface, evidence.patch.grid)) < LAYER_MM[1] + 0.5
+    return replace(
+        evidence,
+        bone_hu=np.where(near & bone.inside, bone.spongy_hu, evidence.bone_hu),
+        bone_sd_hu=np.where(near & bone.inside, bone.texture_hu, evidence.bone_sd_hu),
+        rim_hu=rim_hu / RIM_SEEN,
+        rim_sd_hu=RIM_SPREAD * rim_hu,
+    )
+
+
+def _keeping_rim(bone: BoneMap, patch: Patch, fit: SurfaceFit) -> BoneMap:
+    """Bone map with the rim that the fit found: it is bone, and will be seen again."""
+    outer = fit.surface.displaced(np.full(len(fit.surface.vertices_mm), SHELL_MM))
+    share = coverage(fit.surface, patch)
+    rim = np.clip((coverage(outer, patch) - share) / np.maximum(1.0 - share, 0.05), 0.0, 1.0)
+    added = np.where(bone.lesion & bone.inside, rim * fit.rim_hu, 0.0)
+    level = np.where(
+        added > 0.0, np.maximum(bone.expected_hu, bone.spongy_hu + added), bone.expected_hu
+    )
+    return replace(
+        bone,
+        expected_hu=level.astype(np.float32),
+        spread_hu=np.hypot(bone.spread_hu, RIM_SPREAD * added).astype(np.float32),
+    )
+
+
+def _evidence(patch: Patch, bone: BoneMap, foreign: Flags, lesion_hu: float) -> Evidence:
+    """What the inclusion CT says, given the bone around the lesion."""
+    return Evidence(
+        patch=patch,
+        bone_hu=bone.expected_hu,
+        bone_sd_hu=bone.spread_hu,
+        bone_shared=bone.texture_shared,
+        noise=patch.noise,
+        votes=(bone.inside | ~bone.lesion) & ~foreign,
+        lesion_hu=lesion_hu,
+        lesion_sd_hu=25.0,
+        field_sd_hu=FIELD_SD_HU,
+        rim_sd_hu=RIM_SD_HU,
+        blur_sd=BLUR_SD,
+        sharpening=SHARPENING,
+        sharpening_sd=SHARPENING_SD,
+    )
+
+
+def _bone_around(surface: Surface, patch: Patch, margin_mm: float, level: float) -> BoneMap:
+    """Bone map outside a surface and a margin."""
+    larger = surface.displaced(np.full(len(surface.vertices_mm), margin_mm))
+    return bone_map(patch, coverage(larger, patch) > 0.04, level, coverage(surface, patch))
