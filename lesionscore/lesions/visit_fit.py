@@ -30,6 +30,11 @@ DENSEST_SHARE = 0.8
 LEAST_FILLED = 0.5
 """Share of the lesion's volume that must be dense for it to count as healed by sclerosis."""
 LEAST_RISE_HU = 60.0
+NEARLY_AS_GOOD, FILLED_PRICE = 50.0, 10.0
+"""Dense bone in the lesion's place may still hold a remnant: looked for where it explains the scan
+nearly as well as a lesion does; with the price of a second surface (minus logarithm)."""
+FILLED_SPREAD = 0.25
+"""SD of the new bone's density, relative to what it has more than before."""
 CORTEX_ROUNDS, LEAST_CORTEX_ML, LEAST_RADIUS_MM = 3, 0.01, 1.0
 CORTEX_BEHIND_MM = 1.8
 CORTEX_SPREAD = 0.25
@@ -64,6 +69,20 @@ def best_fit(
     nothing : float
         Cost of no lesion, comparable with the best surface's.
     """
+    best, nothing, dense = _searched(arena, evidence, inclusion, parts)
+    if dense is None or dense.cost > best.cost + NEARLY_AS_GOOD:
+        return best, nothing
+    remnant, gone, _ = _searched(arena, _filled_with(evidence, dense), inclusion, parts)
+    nothing = min(nothing, gone + FILLED_PRICE)
+    if remnant.cost + FILLED_PRICE < best.cost:
+        best = replace(remnant, cost=remnant.cost + FILLED_PRICE)
+    return best, nothing
+
+
+def _searched(
+    arena: Arena, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
+) -> tuple[SurfaceFit, float, SurfaceFit | None]:
+    """Most probable surface, cost of no lesion, and the best one of dense bone if there is any."""
     quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
     trust = edge_trust(inclusion.contact)
     rigid = TIGHT.scaled(trust)
@@ -91,20 +110,32 @@ def best_fit(
         fits += [(tight.cost + price, tight), (free.cost + price, free)]
     tried_out = fits + [(cost, fit) for cost, fit, _ in rough]
     filled = [
-        cost
+        replace(fit, cost=cost)
         for cost, fit in tried_out
         if not inclusion.cortex_broken  # else it may be the cortex that came back
         and fit.lesion_hu > highest
         and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
     ]
-    nothing = min([cost_without_lesion(evidence, arena), *filled])
+    dense = min(filled, key=lambda fit: fit.cost, default=None)
+    nothing = min([cost_without_lesion(evidence, arena), *(fit.cost for fit in filled)])
     for candidates in (fits, tried_out):
         left = [pair for pair in candidates if pair[1].lesion_hu <= highest]
         if left:
             cost, best = min(left, key=_cost)
-            return replace(best, cost=cost), nothing
+            return replace(best, cost=cost), nothing, dense
     cost, best = min(fits, key=_cost)
-    return replace(best, cost=np.inf if filled else cost), nothing
+    return replace(best, cost=np.inf if filled else cost), nothing, dense
+
+
+def _filled_with(evidence: Evidence, dense: SurfaceFit) -> Evidence:
+    """Evidence for what is left of a lesion in the bone denser than before that took its place."""
+    share = coverage(dense.surface, evidence.patch)
+    added = share * (dense.lesion_hu - evidence.bone_hu)
+    return replace(
+        evidence,
+        bone_hu=(evidence.bone_hu + added).astype(np.float32),
+        bone_sd_hu=np.hypot(evidence.bone_sd_hu, FILLED_SPREAD * added).astype(np.float32),
+    )
 
 
 def beside_new_cortex(
