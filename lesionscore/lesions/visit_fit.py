@@ -30,9 +30,10 @@ DENSEST_SHARE = 0.8
 LEAST_FILLED = 0.5
 """Share of the lesion's volume that must be dense for it to count as healed by sclerosis."""
 LEAST_RISE_HU = 60.0
-NEARLY_AS_GOOD, FILLED_PRICE = 50.0, 10.0
-"""Dense bone in the lesion's place may still hold a remnant: looked for where it explains the scan
-nearly as well as a lesion does; with the price of a second surface (minus logarithm)."""
+FILLED_PRICE = 10.0
+"""Of a second surface, of dense bone in the lesion's place (minus logarithm)."""
+CLEAR_OF_REMNANT_MM, LEAST_RING_ML, DENSE_BEYOND_MM, DENSE_SD_HU = 1.5, 0.03, 1.0, 60.0
+"""Where that bone is looked for and begins, and how much its density may differ."""
 FILLED_SPREAD = 0.25
 """SD of the new bone's density, relative to what it has more than before."""
 CORTEX_ROUNDS, LEAST_CORTEX_ML, LEAST_RADIUS_MM = 3, 0.01, 1.0
@@ -69,10 +70,11 @@ def best_fit(
     nothing : float
         Cost of no lesion, comparable with the best surface's.
     """
-    best, nothing, dense = _searched(arena, evidence, inclusion, parts)
-    if dense is None or dense.cost > best.cost + NEARLY_AS_GOOD:
+    best, nothing = _searched(arena, evidence, inclusion, parts)
+    dense = None if inclusion.cortex_broken else _dense_place(arena, evidence, best)
+    if dense is None:
         return best, nothing
-    remnant, gone, _ = _searched(arena, _filled_with(evidence, dense), inclusion, parts)
+    remnant, gone = _searched(arena, _filled_with(evidence, dense), inclusion, parts)
     nothing = min(nothing, gone + FILLED_PRICE)
     if remnant.cost + FILLED_PRICE < best.cost:
         best = replace(remnant, cost=remnant.cost + FILLED_PRICE)
@@ -81,8 +83,8 @@ def best_fit(
 
 def _searched(
     arena: Arena, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
-) -> tuple[SurfaceFit, float, SurfaceFit | None]:
-    """Most probable surface, cost of no lesion, and the best one of dense bone if there is any."""
+) -> tuple[SurfaceFit, float]:
+    """Most probable surface, and cost of no lesion, given the bone that is expected."""
     quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
     trust = edge_trust(inclusion.contact)
     rigid = TIGHT.scaled(trust)
@@ -110,21 +112,42 @@ def _searched(
         fits += [(tight.cost + price, tight), (free.cost + price, free)]
     tried_out = fits + [(cost, fit) for cost, fit, _ in rough]
     filled = [
-        replace(fit, cost=cost)
+        cost
         for cost, fit in tried_out
         if not inclusion.cortex_broken  # else it may be the cortex that came back
         and fit.lesion_hu > highest
         and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
     ]
-    dense = min(filled, key=lambda fit: fit.cost, default=None)
-    nothing = min([cost_without_lesion(evidence, arena), *(fit.cost for fit in filled)])
+    nothing = min([cost_without_lesion(evidence, arena), *filled])
     for candidates in (fits, tried_out):
         left = [pair for pair in candidates if pair[1].lesion_hu <= highest]
         if left:
             cost, best = min(left, key=_cost)
-            return replace(best, cost=cost), nothing, dense
+            return replace(best, cost=cost), nothing
     cost, best = min(fits, key=_cost)
-    return replace(best, cost=np.inf if filled else cost), nothing, dense
+    return replace(best, cost=np.inf if filled else cost), nothing
+
+
+def _dense_place(arena: Arena, evidence: Evidence, best: SurfaceFit) -> SurfaceFit | None:
+    """Surface of bone that is denser than before around what is left; None where there is none."""
+    patch = evidence.patch
+    beside = signed_distance(best.surface, patch.grid) > CLEAR_OF_REMNANT_MM
+    ring = beside & evidence.votes & (signed_distance(arena.surface, patch.grid) < 0.0)
+    if float(ring.sum()) * patch.grid.voxel_volume_ml < LEAST_RING_ML:
+        return None
+    if float(np.median((patch.values_hu - evidence.bone_hu)[ring])) < LEAST_RISE_HU:
+        return None
+    dense = replace(
+        evidence,
+        votes=evidence.votes & beside,
+        lesion_hu=float(np.median(patch.values_hu[ring])),
+        lesion_sd_hu=DENSE_SD_HU,
+        blur_sd=0.0,
+        sharpening=0.0,
+        sharpening_sd=0.0,
+    )
+    start = arena.surface.displaced(np.full(len(arena.surface.vertices_mm), DENSE_BEYOND_MM))
+    return fit_surface(shape_basis(start, TIGHT), dense, steps=TIGHT_STEPS)
 
 
 def _filled_with(evidence: Evidence, dense: SurfaceFit) -> Evidence:
