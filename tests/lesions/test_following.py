@@ -148,6 +148,27 @@ def test_a_lesion_filled_with_dense_bone_is_gone() -> None:
     assert reading.edge.sclerosis_change_hu > PROTOCOL.edge.increase_hu
 
 
+def test_what_is_left_within_dense_bone_is_measured() -> None:
+    """A lesion that heals by sclerosis from its edge inwards is neither gone nor too large."""
+    dense = Lesion(half_axes_mm=(9.0, 7.0, 8.0), level_hu=430.0)
+    left = Lesion(half_axes_mm=(4.2, 3.2, 3.6))
+    visit = AlignedScan(
+        visit="month_12",
+        ct=scan(dense, left, noise_seed=7),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    before = scan(START, noise_seed=1)
+    reading = follow_lesion(found("mask"), before, [visit], PROTOCOL).readings["month_12"]
+    assert reading.presence is Presence.PRESENT
+    assert reading.size is not None
+    assert abs(reading.size.longest_diameter_mm - left.longest_mm) < 0.5
+    assert reading.size.volume_ml == pytest.approx(left.volume_ml, rel=0.15)
+    assert reading.edge is not None
+    assert reading.edge.sclerosis_change_hu is not None
+    assert reading.edge.sclerosis_change_hu > PROTOCOL.edge.increase_hu
+
+
 def test_drift_of_the_scanner_is_no_sclerosis() -> None:
     """25 HU more everywhere is found as drift and taken off."""
     edge = followed("stable", 25.0).readings["month_12"].edge
