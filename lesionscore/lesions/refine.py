@@ -27,6 +27,7 @@ LAYER_MM = (0.3, 2.0)  # where a sclerotic rim is looked for, outside the surfac
 LEAST_RIM_HU = 55.0  # the median of texture and noise over the layer stays far below
 RIM_SEEN = 0.75  # share of a rim's density that the blur leaves
 RIM_SPREAD = 0.4
+KEPT_RIM = 0.6  # of the density found: a visit's fit adds to a rim more freely than it takes away
 BLUR_SD = 0.2
 SHARPENING = 0.1
 SHARPENING_SD = 0.12
@@ -113,7 +114,7 @@ def _keeping_rim(bone: BoneMap, patch: Patch, fit: SurfaceFit) -> BoneMap:
     outer = fit.surface.displaced(np.full(len(fit.surface.vertices_mm), SHELL_MM))
     share = coverage(fit.surface, patch)
     rim = np.clip((coverage(outer, patch) - share) / np.maximum(1.0 - share, 0.05), 0.0, 1.0)
-    added = np.where(bone.lesion & bone.inside, rim * fit.rim_hu, 0.0)
+    added = np.where(bone.lesion & bone.inside, rim * KEPT_RIM * fit.rim_hu, 0.0)
     level = np.where(
         added > 0.0, np.maximum(bone.expected_hu, bone.spongy_hu + added), bone.expected_hu
     )
