@@ -118,11 +118,13 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
     normal, width = normal_level(smooth, away, lesion_hu, bone)
     own = own_bone(patch, smooth, share > CORE_SHARE, normal, lesion_hu)
     inside = outline(own, lesion, spacing)
-    spongy, compact = _spongy_voxels(patch, smooth, away, (normal, width), bone, inside)
+    # so deep in the bone that nothing shows of what is beside it
+    deep = ndimage.distance_transform_edt(inside, sampling=spacing) > DEEP_MM
+    spongy, compact = _spongy_voxels(patch, smooth, away, (normal, width), bone, inside, deep)
     level, texture, shared = _continued(patch, spongy, normal)
     dense, unmixed = dense_bone(patch, level, texture, lesion_hu, share)
     # the border of a compact bone is a mixture with what is beside it, at no level of its own
-    within = deep_within(inside, spacing) if compact else inside
+    within = deep if compact else inside
     expected = np.where(dense, unmixed, np.where(within, level, values))
     spread = np.where(dense, np.maximum(texture, DENSE_SPREAD * (unmixed - level)), texture)
     # outside the outline nothing tells lesion from soft tissue: its own value, no trust
@@ -137,7 +139,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
         lesion=lesion,
         normal_hu=normal,
         compact=compact,
-        around_hu=_around(values, away, deep_within(inside, spacing) & ~dense),
+        around_hu=_around(values, away, deep & ~dense),
     )
 
 
@@ -225,11 +227,6 @@ def normal_level(
     return middle, width
 
 
-def deep_within(own: Flags, spacing: tuple[float, float, float]) -> Flags:
-    """Voxels so deep in a bone that they show nothing of what is beside it."""
-    return np.asarray(ndimage.distance_transform_edt(own, sampling=spacing) > DEEP_MM)
-
-
 def _around(values: Singles, away: Singles, spongy: Flags) -> float | None:
     """Median of spongy bone near a lesion, HU."""
     near = values[spongy & (away > 0) & (away < NEAR_MM)]
@@ -256,7 +253,13 @@ def _peak(smooth: Singles, away: Singles, ring: Flags) -> tuple[float, float]:
 
 
 def _spongy_voxels(
-    patch: Patch, smooth: Singles, away: Singles, peak: tuple[float, float], bone: Flags, own: Flags
+    patch: Patch,
+    smooth: Singles,
+    away: Singles,
+    peak: tuple[float, float],
+    bone: Flags,
+    own: Flags,
+    deep: Flags,
 ) -> tuple[Flags, bool]:
     """Voxels of the own spongy bone: near its level, clear of cortex and of soft tissue.
 
@@ -267,7 +270,6 @@ def _spongy_voxels(
     alike = (np.abs(smooth - normal) < width) & (away > 0)
     dense = smooth > normal + max(1.6 * width, 90.0)
     clear = ndimage.distance_transform_edt(~dense, sampling=patch.spacing_zyx_mm)
-    deep = deep_within(own, patch.spacing_zyx_mm)
     near = alike & (away < NEAR_MM)
     beside_thin_bone = bool(near.any()) and float(bone[near].mean()) < 0.5
     any_value = (patch.values_hu > AIR_HU) & (patch.values_hu < METAL_HU)

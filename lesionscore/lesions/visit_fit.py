@@ -32,7 +32,8 @@ LEAST_FILLED = 0.5
 LEAST_RISE_HU = 60.0
 FILLED_PRICE = 10.0
 """Of a second surface, of dense bone in the lesion's place (minus logarithm)."""
-CLEAR_OF_REMNANT_MM, LEAST_RING_ML, DENSE_BEYOND_MM, DENSE_SD_HU = 0.8, 0.03, 1.0, 60.0
+CLEAR_OF_REMNANT_MM, RING_BEYOND_MM, LEAST_RING_ML = 0.8, 0.8, 0.03
+DENSE_BEYOND_MM, DENSE_SD_HU = 1.0, 60.0
 """Where that bone is looked for and begins, and how much its density may differ."""
 FILLED_SPREAD = 0.25
 """SD of the new bone's density, relative to what it has more than before."""
@@ -51,6 +52,7 @@ def best_fit(
     First several starts (see `starts_at_visit`), nearly rigid and with the scan's blur as it is;
     then the two most probable of those that are lesion, not bone, with the blur fitted and let
     free. Each step's freedom is paid for in `SurfaceFit.cost`, a start's own shape in its price.
+    Where bone beside the best has become denser, all is tried again within that bone.
 
     Parameters
     ----------
@@ -132,7 +134,7 @@ def _dense_place(arena: Arena, evidence: Evidence, best: SurfaceFit) -> SurfaceF
     """Surface of bone that is denser than before around what is left; None where there is none."""
     patch = evidence.patch
     beside = signed_distance(best.surface, patch.grid) > CLEAR_OF_REMNANT_MM
-    ring = beside & evidence.votes & (signed_distance(arena.surface, patch.grid) < 0.8)
+    ring = beside & evidence.votes & (signed_distance(arena.surface, patch.grid) < RING_BEYOND_MM)
     if float(ring.sum()) * patch.grid.voxel_volume_ml < LEAST_RING_ML:
         return None
     if float(np.median((patch.values_hu - evidence.bone_hu)[ring])) < LEAST_RISE_HU:
