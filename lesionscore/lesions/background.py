@@ -173,13 +173,15 @@ def dense_bone(
     return np.asarray(dense), np.asarray(unmixed, dtype=np.float32)
 
 
-def highest_near(patch: Patch, reach_mm: float) -> Singles:
+def highest_near(values: Singles, patch: Patch, reach_mm: float) -> Singles:
     """Highest value within reach of each voxel: the cortex behind a voxel of its blurred edge.
 
     Parameters
     ----------
+    values : ndarray, shape (n_z, n_y, n_x)
+        HU on the patch's voxels.
     patch : Patch
-        Native voxels.
+        For its spacing.
     reach_mm : float
         Radius of the ball that is looked at.
     """
@@ -187,7 +189,7 @@ def highest_near(patch: Patch, reach_mm: float) -> Singles:
     reach = [int(reach_mm / step) for step in spacing]
     offsets = np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij")
     squared = sum((o * step) ** 2 for o, step in zip(offsets, spacing, strict=True))
-    return np.asarray(ndimage.grey_dilation(patch.values_hu, footprint=squared <= reach_mm**2))
+    return np.asarray(ndimage.grey_dilation(values, footprint=squared <= reach_mm**2))
 
 
 def normal_level(

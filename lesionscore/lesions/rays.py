@@ -6,13 +6,16 @@ a star of low order that most rays agree on, so that such rays are outvoted, not
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from lesionscore.errors import MeasurementError
-from lesionscore.lesions.background import normal_level
+from lesionscore.lesions.background import highest_near, normal_level
 from lesionscore.lesions.meshing import cube_grid, mesh_step_mm
 from lesionscore.lesions.outline import enclosed
 from lesionscore.lesions.patch import Patch
@@ -31,9 +34,34 @@ LEAST_RISE_HU = 30.0
 ROUNDS = 5
 HIGHEST_ORDER = 2
 LEAST_RADIUS_MM = 1.8
+NEXT_TO_EDGE_MM = 2.0
+"""An edge is half-way to the densest within this distance: a cortex that blur has spread."""
+CORTEX_ABOVE_HU = 150.0  # spongy bone; texture and noise stay below
+DARK_MARGIN_HU = 20.0
+OPEN_BEYOND, OPEN_BEYOND_MM = 1.5, 1.5
+"""An edge farther out than this times the radius, plus mm, is another bone's."""
 
 
-def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> tuple[Surface, float]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RoughLesion:
+    """What rays from a point see of a lesion.
+
+    Parameters
+    ----------
+    surface : Surface
+        Near to an ellipsoid; where rays meet no edge it is continued from the others.
+    level_hu : float
+        Of the lesion.
+    bone_share : float
+        Share of the rays that meet bone at the surface; the others leave the bone through a hole.
+    """
+
+    surface: Surface
+    level_hu: float
+    bone_share: float
+
+
+def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> RoughLesion:
     """Rough surface of the lesion that a point lies in.
 
     Parameters
@@ -47,10 +75,8 @@ def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> tu
 
     Returns
     -------
-    Surface
-        Near to an ellipsoid; where rays meet no edge it is continued from the others.
-    float
-        Level of the lesion, HU.
+    RoughLesion
+        Its surface and level.
 
     Raises
     ------
@@ -63,6 +89,7 @@ def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> tu
     centre = np.asarray(point_mm, dtype=np.float64)
     away = np.linalg.norm(patch.positions_mm() - centre, axis=-1)
     level = float(np.median(patch.values_hu[away < max(2.2, 1.1 * max(patch.spacing_zyx_mm))]))
+    highest = highest_near(smooth, patch, NEXT_TO_EDGE_MM)
     typical = 4.0
     bone = enclosed(smooth, away < typical, patch.spacing_zyx_mm)
     directions = _directions()
@@ -71,16 +98,20 @@ def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> tu
     for _ in range(ROUNDS):
         away = np.linalg.norm(patch.positions_mm() - centre, axis=-1) - (typical + 1.0)
         normal, _ = normal_level(smooth, away, level, bone)
-        rise = max(0.5 * abs(normal - level), LEAST_RISE_HU)
-        seen = _ray_lengths(smooth, foreign, patch, centre, directions, level, rise)
+        outside = _outside(smooth, highest, level, normal)
+        seen = _ray_lengths(outside, foreign, patch, centre, directions)
         typical = float(np.nanmedian(np.where(np.isfinite(seen), seen, LONGEST_RAY_MM)))
         if typical >= LONGEST_RAY_MM:
             raise MeasurementError("no edge of a lesion was found around the point")
         radii = _agreed(seen, patterns, typical)
         centre = centre + (0.75 * radii**4 @ directions) / (radii**3).sum()
-    seen = _ray_lengths(smooth, foreign, patch, centre, directions, level, rise)
+    seen = _ray_lengths(outside, foreign, patch, centre, directions)
     radii = _agreed(seen, patterns, typical)
-    return _star(centre, directions, radii), level
+    values = _along(smooth, patch, centre, directions, np.nan_to_num(seen)[:, None])[:, 0]
+    meets = np.isfinite(seen) & (seen < OPEN_BEYOND * radii + OPEN_BEYOND_MM) & (values > level)
+    return RoughLesion(
+        surface=_star(centre, directions, radii), level_hu=level, bone_share=float(meets.mean())
+    )
 
 
 def _agreed(seen: Floats, patterns: Floats, typical: float) -> Floats:
@@ -101,32 +132,51 @@ def _agreed(seen: Floats, patterns: Floats, typical: float) -> Floats:
     return np.asarray(np.maximum(fitted, LEAST_RADIUS_MM))
 
 
+def _outside(smooth: Singles, highest: Singles, level: float, normal: float) -> Singles:
+    """How far each voxel is beyond half-way from the lesion to what lies next to it, HU.
+
+    The blur of a cut cortex reaches far into a lesion: half-way to spongy bone would lie more
+    than a millimetre inside the lesion there, and across the hole in the cortex.
+    """
+    rise = max(0.5 * abs(normal - level), LEAST_RISE_HU)
+    to_dense = np.where(
+        highest > normal + CORTEX_ABOVE_HU, np.maximum(0.5 * (highest - level), rise), rise
+    )
+    to_dark = rise + DARK_MARGIN_HU
+    return np.asarray(np.maximum(smooth - level - to_dense, level - smooth - to_dark))
+
+
 def _ray_lengths(
-    smooth: Singles,
-    foreign: Flags,
-    patch: Patch,
-    centre: Floats,
-    directions: Floats,
-    level: float,
-    rise: float,
+    outside: Singles, foreign: Flags, patch: Patch, centre: Floats, directions: Floats
 ) -> Floats:
     """Length of each ray until the image leaves the lesion's level; NaN without an edge."""
     lengths = np.arange(1.0, LONGEST_RAY_MM, RAY_STEP_MM)
-    points = centre + directions[:, None, :] * lengths[None, :, None]
-    at = np.moveaxis(patch.grid.index_zyx(points), -1, 0)
-    values = ndimage.map_coordinates(smooth, at, order=1, mode="nearest")
-    off = np.where(values > level, values - level, level - values - 20.0)
-    outside = off > rise
+    off = _along(outside, patch, centre, directions, lengths)
+    beyond = off > 0.0
     # two samples in a row: a single speck is noise
-    outside[:, :-1] &= outside[:, 1:]
-    first = outside.argmax(axis=1)
+    beyond[:, :-1] &= beyond[:, 1:]
+    first = beyond.argmax(axis=1)
     rows = np.arange(len(first))
     before = off[rows, np.maximum(first - 1, 0)]
-    share = np.clip((rise - before) / np.maximum(off[rows, first] - before, 1.0), 0.0, 1.0)
-    elsewhere = ndimage.map_coordinates(foreign, at, order=0, mode="nearest")
+    share = np.clip(-before / np.maximum(off[rows, first] - before, 1.0), 0.0, 1.0)
+    elsewhere = _along(foreign, patch, centre, directions, lengths, order=0)
     crossed = elsewhere.any(axis=1) & (elsewhere.argmax(axis=1) < first)
-    found = outside.any(axis=1) & ~crossed
+    found = beyond.any(axis=1) & ~crossed
     return np.where(found, lengths[first] - (1.0 - share) * RAY_STEP_MM, np.nan)
+
+
+def _along(
+    values: npt.NDArray[Any],
+    patch: Patch,
+    centre: Floats,
+    directions: Floats,
+    lengths_mm: Floats,
+    order: int = 1,
+) -> npt.NDArray[Any]:
+    """Values along rays, shape (n_rays, n_lengths); one row of lengths for all, or one a ray."""
+    points = centre + directions[:, None, :] * np.atleast_2d(lengths_mm)[..., None]
+    at = np.moveaxis(patch.grid.index_zyx(points), -1, 0)
+    return np.asarray(ndimage.map_coordinates(values, at, order=order, mode="nearest"))
 
 
 def _star(centre: Floats, directions: Floats, radii: Floats) -> Surface:

@@ -20,7 +20,7 @@ from lesionscore.lesions.freedom import (
 )
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
-from lesionscore.lesions.rays import surface_from_point
+from lesionscore.lesions.rays import RoughLesion, surface_from_point
 from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
 from lesionscore.lesions.refine import refine
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
@@ -158,9 +158,11 @@ def segment_inclusion(
         trust = edge_trust(bone_contact(start, bone_beside(patch, start, lesion_hu)))
         smoothness = mask_smoothness(start, seed.mask).scaled(trust)
         margins: tuple[float, ...] = (1.5, 0.7)
+        bone_share = 1.0
     else:
         assert seed.position_mm is not None
-        start, patch, lesion_hu = _from_point(ct, seed, taken)
+        rough, patch = _from_point(ct, seed, taken)
+        start, lesion_hu, bone_share = rough.surface, rough.level_hu, rough.bone_share
         smoothness = free_smoothness(start.radius_mm)
         margins = (2.0, 1.2, 0.7)
     foreign = _inside_any(patch, taken)
@@ -175,6 +177,8 @@ def segment_inclusion(
     )
     beside = bone_beside(patch, fit.surface, fit.lesion_hu)
     contact = bone_contact(fit.surface, beside)
+    if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
+        contact = min(contact, bone_share)
     unreadable = _unreadable(fit, bone, contact)
     if unreadable is None and contact < BROKEN_BELOW:
         flags.append(CORTEX_BROKEN)
@@ -200,8 +204,8 @@ def segment_inclusion(
 
 def _from_point(
     ct: Volume, seed: LesionSeed, taken: Sequence[Surface]
-) -> tuple[Surface, Patch, float]:
-    """Rough surface from a point, and the patch around it."""
+) -> tuple[RoughLesion, Patch]:
+    """What rays from a point see, and the patch around it."""
     assert seed.position_mm is not None
     if not bool(ct.grid.contains(seed.position_mm)):
         raise MeasurementError(
@@ -209,8 +213,8 @@ def _from_point(
             "a point in DICOM patient coordinates (LPS, mm) on the inclusion CT is needed"
         )
     wide = make_patch(ct, seed.position_mm, 40.0)
-    start, lesion_hu = surface_from_point(wide, seed.position_mm, _inside_any(wide, taken))
-    return start, _patch_around(ct, start, seed.lesion_id), lesion_hu
+    rough = surface_from_point(wide, seed.position_mm, _inside_any(wide, taken))
+    return rough, _patch_around(ct, rough.surface, seed.lesion_id)
 
 
 def _patch_around(ct: Volume, surface: Surface, lesion_id: str) -> Patch:

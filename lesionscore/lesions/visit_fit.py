@@ -193,7 +193,7 @@ def beside_new_cortex(
         FREEDOM * edge_trust(inclusion.contact)
     )
     place = signed_distance(arena.surface, patch.grid) < 1.0
-    behind = highest_near(patch, CORTEX_BEHIND_MM)
+    behind = highest_near(patch.values_hu, patch, CORTEX_BEHIND_MM)
     current = best
     for _ in range(CORTEX_ROUNDS):
         if current.surface.radius_mm < LEAST_RADIUS_MM:
