@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from lesionscore.lesions.background import BoneMap, bone_map
 from lesionscore.lesions.bone import bone_beside, bone_contact, open_side
-from lesionscore.lesions.evidence import OUTER_REACH_MM, SHELL_MM, Evidence
+from lesionscore.lesions.evidence import OUTER_REACH_MM, SHELL_MM, Evidence, arena_around
 from lesionscore.lesions.fit import fit_surface
-from lesionscore.lesions.freedom import BROKEN_BELOW
+from lesionscore.lesions.freedom import BROKEN_BELOW, free_smoothness
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.shape import Smoothness, shape_basis
@@ -28,6 +28,8 @@ LEAST_RIM_HU = 55.0  # the median of texture and noise over the layer stays far 
 RIM_SEEN = 0.75  # share of a rim's density that the blur leaves
 RIM_SPREAD = 0.4
 KEPT_RIM = 0.6  # of the density found: a visit's fit adds to a rim more freely than it takes away
+COMPARED_MARGIN_MM = 1.2
+COMPARED_FREEDOM = 0.5  # of a first segmentation's: both surfaces are nearly where they belong
 BLUR_SD = 0.2
 SHARPENING = 0.1
 SHARPENING_SD = 0.12
@@ -87,6 +89,34 @@ def refine(
     assert fit is not None
     bone = _bone_around(surface, patch, margins[-1], level)
     return fit, _keeping_rim(bone, patch, fit) if fit.rim_prior_hu > 0.0 else bone
+
+
+def gain(first: SurfaceFit, second: SurfaceFit, patch: Patch, foreign: Flags) -> float:
+    """How much better a second surface explains the scan than a first one.
+
+    Parameters
+    ----------
+    first, second : SurfaceFit
+        From `refine`; the bone around the second is taken for both.
+    patch : Patch
+        The inclusion's voxels, enough for the larger of the two.
+    foreign : ndarray, shape (n_z, n_y, n_x), bool
+        Voxels of other lesions, which do not vote.
+
+    Returns
+    -------
+    float
+        Logarithm of the ratio of the probabilities of what is seen.
+    """
+    bone = _bone_around(second.surface, patch, COMPARED_MARGIN_MM, second.lesion_hu)
+    evidence = _evidence(patch, bone, foreign, second.lesion_hu)
+    arena = arena_around(second.surface, evidence)
+
+    def cost(surface: Surface) -> float:
+        basis = shape_basis(surface, free_smoothness(surface.radius_mm).scaled(COMPARED_FREEDOM))
+        return fit_surface(basis, evidence, arena).cost
+
+    return cost(first.surface) - cost(second.surface)
 
 
 def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap) -> float:

@@ -18,11 +18,12 @@ from lesionscore.lesions.freedom import (
     mask_smoothness,
     point_sd_mm,
 )
+from lesionscore.lesions.lobes import with_lobes
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.rays import RoughLesion, surface_from_point
 from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
-from lesionscore.lesions.refine import refine
+from lesionscore.lesions.refine import gain, refine
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.seed import LesionSeed
@@ -30,6 +31,7 @@ from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.start import surface_from_mask
 from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.surface_fit import SurfaceFit
+from lesionscore.lesions.visit_starts import SHAPE_PRICE
 from lesionscore.quantities import Quantity
 from lesionscore.registration.align import LesionRegion
 from lesionscore.volumes import Volume
@@ -44,6 +46,8 @@ LEAST_CONTRAST_HU, USUAL_CONTRAST_HU = 30.0, 60.0
 DENSEST_LYTIC_HU = 120.0  # soft tissue; what is denser inside may be a misplaced outline
 NOT_COVERED = "not_covered"
 CORTEX_BROKEN = "cortex_broken"
+POINT_MARGINS_MM = (2.0, 1.2, 0.7)
+LEAST_LOBED_CONTACT = 0.8
 TAKEN_SHARE = 0.3  # of a voxel, by another lesion
 SEED = 20190801
 EXCLUSION_MARGIN_MM = 2.0
@@ -164,7 +168,7 @@ def segment_inclusion(
         rough, patch = _from_point(ct, seed, taken)
         start, lesion_hu, bone_share = rough.surface, rough.level_hu, rough.bone_share
         smoothness = free_smoothness(start.radius_mm)
-        margins = (2.0, 1.2, 0.7)
+        margins = POINT_MARGINS_MM
     foreign = _inside_any(patch, taken)
     fit, bone = refine(
         start,
@@ -175,6 +179,8 @@ def segment_inclusion(
         margins,
         open_ended=seed.mask is None,
     )
+    if seed.mask is None:
+        patch, foreign, fit, bone = _with_lobes(ct, seed, taken, patch, foreign, fit, bone)
     beside = bone_beside(patch, fit.surface, fit.lesion_hu)
     contact = bone_contact(fit.surface, beside)
     if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
@@ -200,6 +206,34 @@ def segment_inclusion(
         bone=bone,
         draws=draws,
     )
+
+
+def _with_lobes(
+    ct: Volume,
+    seed: LesionSeed,
+    taken: Sequence[Surface],
+    patch: Patch,
+    foreign: Flags,
+    fit: SurfaceFit,
+    bone: BoneMap,
+) -> tuple[Patch, Flags, SurfaceFit, BoneMap]:
+    """Take in lobes that rays from the point did not see, where the scan shows them clearly."""
+    found = patch, foreign, fit, bone
+    beside = bone_beside(patch, fit.surface, fit.lesion_hu)
+    if bone_contact(fit.surface, beside) < LEAST_LOBED_CONTACT:
+        return found  # beyond a hole in the cortex soft tissue looks like a lobe
+    start = with_lobes(fit.surface, patch, bone, foreign, fit.lesion_hu)
+    if start is None:
+        return found
+    wide = _patch_around(ct, start, seed.lesion_id)
+    other = _inside_any(wide, taken)
+    smoothness = free_smoothness(start.radius_mm)
+    lobed, around = refine(
+        start, wide, other, fit.lesion_hu, smoothness, POINT_MARGINS_MM, open_ended=True
+    )
+    if gain(fit, lobed, wide, other) < SHAPE_PRICE:
+        return found
+    return wide, other, lobed, around
 
 
 def _from_point(
