@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.background import seen_bone
+from lesionscore.lesions.background import BoneMap, seen_bone
 from lesionscore.lesions.bone import open_side
 from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
 from lesionscore.lesions.freedom import edge_trust
@@ -82,7 +82,9 @@ def patch_around(scan: AlignedScan, carried: Surface) -> Patch:
     return make_patch(scan.ct, carried.centre_mm, reach + SURROUNDINGS_MM)
 
 
-def expected_bone(inclusion: InclusionLesion, scan: AlignedScan, patch: Patch) -> ExpectedBone:
+def expected_bone(
+    inclusion: InclusionLesion, scan: AlignedScan, patch: Patch, bone: BoneMap | None = None
+) -> ExpectedBone:
     """Carry the inclusion's own bone to a visit's voxels.
 
     Parameters
@@ -93,6 +95,8 @@ def expected_bone(inclusion: InclusionLesion, scan: AlignedScan, patch: Patch) -
         The visit.
     patch : Patch
         The visit's voxels around the lesion.
+    bone : BoneMap, optional
+        Another account of the inclusion's bone than its own.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def expected_bone(inclusion: InclusionLesion, scan: AlignedScan, patch: Patch) -
         HU as inclusion shows them without the lesion, before drift; their SD has the error of the
         alignment in it, which counts where the bone is steep.
     """
-    seen = seen_bone(inclusion.patch, inclusion.bone)
+    seen = seen_bone(inclusion.patch, bone or inclusion.bone)
     back = scan.visit_from_inclusion.inverse()
     at = np.moveaxis(inclusion.patch.grid.index_zyx(back.apply(patch.positions_mm())), -1, 0)
     slopes = np.gradient(seen.level_hu, *inclusion.patch.spacing_zyx_mm)
@@ -108,7 +112,7 @@ def expected_bone(inclusion: InclusionLesion, scan: AlignedScan, patch: Patch) -
     error_mm = np.hypot(scan.registration_error_mm, PLACEMENT_MM) / np.sqrt(3.0)
     spread = np.hypot(_carried(seen.spread_hu, at), _carried(steep, at) * error_mm)
     return ExpectedBone(
-        level_hu=_carried(seen.level_hu, at),
+        level_hu=_carried(seen.level_hu, at, order=3),
         spread_hu=spread.astype(np.float32),
         is_bone=carried_flags(inclusion.bone.inside, at),
     )
@@ -177,8 +181,10 @@ def _near(
     return np.asarray(ndimage.distance_transform_edt(~flags, sampling=spacing) <= reach_mm)
 
 
-def _carried(values: npt.NDArray[np.float32], at: npt.NDArray[np.float64]) -> Singles:
-    """Trilinear values at array indices, shape (3, ...)."""
+def _carried(
+    values: npt.NDArray[np.float32], at: npt.NDArray[np.float64], order: int = 1
+) -> Singles:
+    """Values at array indices, shape (3, ...), by splines; an order of 3 keeps edges sharp."""
     return np.asarray(
-        ndimage.map_coordinates(values, at, order=1, mode="nearest"), dtype=np.float32
+        ndimage.map_coordinates(values, at, order=order, mode="nearest"), dtype=np.float32
     )

@@ -37,6 +37,7 @@ LEAST_SPONGY_VOXELS = 60
 DENSE_SPREAD = 0.5  # of what cortex exceeds spongy bone by
 MOST_MIXED = 0.6  # of a voxel: what is left of bone in it says too little
 TEXTURE_SIGMA_MM = 0.5  # what is smoothed away is noise more than texture
+CLEARLY_SHARP = 1.5  # noise SDs that a voxel must differ by to be taken without smoothing
 SMOOTHED_NOISE = 0.4  # share of a voxel's noise variance that this smoothing leaves
 
 
@@ -343,6 +344,9 @@ def seen_bone(patch: Patch, bone: BoneMap) -> SeenBone:
     )
     texture2, noise2 = bone.spread_hu**2, SMOOTHED_NOISE * patch.noise.sd_hu**2
     share = np.where(bone.lesion, 0.0, texture2 / (texture2 + noise2))
-    level = bone.expected_hu + share * (smooth - bone.expected_hu)
+    # what differs by far more than noise keeps its sharp edges: a cortex
+    detail = bone.spread_hu**4 / (bone.spread_hu**4 + (CLEARLY_SHARP * patch.noise.sd_hu) ** 4)
+    kept = smooth + detail * (patch.values_hu - smooth)
+    level = bone.expected_hu + share * (kept - bone.expected_hu)
     spread = np.sqrt(texture2 * (1.0 - share) + LEAST_TEXTURE_HU**2 * share)
     return SeenBone(level_hu=level.astype(np.float32), spread_hu=spread.astype(np.float32))

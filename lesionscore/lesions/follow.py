@@ -15,12 +15,12 @@ from lesionscore.lesions.aligned import (
     visit_evidence,
 )
 from lesionscore.lesions.events import REAPPEARED, visit_events
-from lesionscore.lesions.evidence import arena_around
+from lesionscore.lesions.evidence import Arena, Evidence, arena_around
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
 from lesionscore.lesions.freedom import point_sd_mm, unseen_sd_mm
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
-from lesionscore.lesions.rim import Drift, drift_around, visit_edge
+from lesionscore.lesions.rim import Drift, ExpectedBone, drift_around, visit_edge
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.segment import (
     INCLUSION,
@@ -45,6 +45,8 @@ COMPLETE_PRIOR_ODDS = 20.0
 BROKEN_PRIOR_ODDS = 2e4
 """Complete healing is rare: this many to one against it before the scan is looked at; of a lesion
 that had broken the cortex little edge shows, and what is left is easily overlooked."""
+RIM_GONE_PRICE = 5.0
+"""Minus logarithm of the prior odds of a sclerotic rim that has gone since inclusion."""
 CLEARLY_SEEN = 15.0
 """Logarithm of the odds beyond which a remnant is there, however small."""
 
@@ -153,10 +155,14 @@ def _read_visit(
     place = coverage(carried, patch) > 0.5
     if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
-    like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
-    parts = parts_of_lesion(like, patch, carried)
     arena = arena_around(carried, evidence)
-    best, nothing = best_fit(arena, evidence, inclusion, parts)
+    best, nothing = _searched(arena, evidence, inclusion, expected)
+    if inclusion.rimless is not None:
+        plain = expected_bone(inclusion, scan, patch, inclusion.rimless)
+        without = visit_evidence(inclusion, patch, carried, plain, drift_hu)
+        other, gone = _searched(arena, without, inclusion, plain)
+        if min(other.cost, gone) + RIM_GONE_PRICE < min(best.cost, nothing):
+            evidence, best, nothing = without, other, gone
     if inclusion.cortex_broken:
         best = beside_new_cortex(best, evidence, arena, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
@@ -200,6 +206,15 @@ def _read_visit(
         measurable_limit_mm=limit,
     )
     return reading, current
+
+
+def _searched(
+    arena: Arena, evidence: Evidence, inclusion: InclusionLesion, expected: ExpectedBone
+) -> tuple[SurfaceFit, float]:
+    """Most probable surface, and cost of no lesion, with what a look at the scan shows."""
+    patch = evidence.patch
+    like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
+    return best_fit(arena, evidence, inclusion, parts_of_lesion(like, patch, arena.surface))
 
 
 def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: float) -> LesionSize:

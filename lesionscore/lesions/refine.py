@@ -139,6 +139,32 @@ def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float
     )
 
 
+def without_rim(bone: BoneMap, patch: Patch, surface: Surface) -> BoneMap:
+    """Bone as it would be if a sclerotic rim had gone with the lesion's edge.
+
+    Parameters
+    ----------
+    bone : BoneMap
+        From `refine`, with a rim.
+    patch : Patch
+        The inclusion's voxels.
+    surface : Surface
+        Of the lesion.
+
+    Returns
+    -------
+    BoneMap
+        With spongy bone in the rim's place, whatever is seen there at inclusion.
+    """
+    place = (signed_distance(surface, patch.grid) < LAYER_MM[1] + 0.5) & bone.inside
+    return replace(
+        bone,
+        expected_hu=np.where(place, bone.spongy_hu, bone.expected_hu),
+        spread_hu=np.where(place, np.float32(bone.texture_hu), bone.spread_hu),
+        lesion=bone.lesion | place,
+    )
+
+
 def _keeping_rim(bone: BoneMap, patch: Patch, fit: SurfaceFit) -> BoneMap:
     """Bone map with the rim that the fit found: it is bone, and will be seen again."""
     outer = fit.surface.displaced(np.full(len(fit.surface.vertices_mm), SHELL_MM))

@@ -23,7 +23,7 @@ from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.rays import RoughLesion, surface_from_point
 from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
-from lesionscore.lesions.refine import gain, refine
+from lesionscore.lesions.refine import gain, refine, without_rim
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.seed import LesionSeed
@@ -75,6 +75,8 @@ class InclusionLesion:
         Why its CT limbs are not evaluable at any visit: it lies in soft tissue
         (``not_in_bone``), or is as dense as the bone around it (``not_lytic``); None for a
         lesion that shows.
+    rimless : BoneMap or None
+        The bone without the sclerotic rim that was found around the lesion, if one was.
     patch, fit, bone, draws
         Native voxels, fitted surface, bone map and surfaces drawn from the posterior.
     """
@@ -86,6 +88,7 @@ class InclusionLesion:
     beside_bone: Flags
     contact: float
     unreadable: str | None
+    rimless: BoneMap | None
     patch: Patch
     fit: SurfaceFit
     bone: BoneMap
@@ -201,6 +204,7 @@ def segment_inclusion(
         beside_bone=beside,
         contact=contact,
         unreadable=unreadable,
+        rimless=without_rim(bone, patch, fit.surface) if fit.rim_prior_hu > 0.0 else None,
         patch=patch,
         fit=fit,
         bone=bone,

@@ -11,19 +11,23 @@ from lesionscore.lesions.evidence import Arena, Evidence
 from lesionscore.lesions.fit import cost_without_lesion, fit_surface
 from lesionscore.lesions.foci import Focus
 from lesionscore.lesions.freedom import edge_trust, free_smoothness
+from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.shape import ShapeBasis, Smoothness, shape_basis
+from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.surface_fit import SurfaceFit
 from lesionscore.lesions.visit_starts import starts_at_visit
 
 TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
 QUICK_STEPS = 3
 TIGHT_STEPS = 5
-RIMMED, FREED = 2, 2
+RIMMED, FREED, UNLIKE = 2, 3, 1.25
 """How many of the best starts are tried with a sclerotic rim, and let free."""
 RIM_HU = (0.0, 150.0)
 """A rim may have become sclerotic since inclusion: both are tried."""
+LEAST_IN_PLACE = 0.35
+"""Share of a surface that lies where the lesion was; 30 % more in every direction leave 0.45."""
 FREEDOM = 0.6
 """Of the freedom of a first segmentation: the shape is known from inclusion."""
 DENSEST_SHARE = 0.8
@@ -106,7 +110,7 @@ def _searched(
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
     lytic = [one for one in rough if one[1].lesion_hu <= highest]
     fits: list[tuple[float, SurfaceFit]] = []
-    for _, fit, price in (lytic or rough)[:FREED]:
+    for _, fit, price in _unlike(lytic or rough):
         full = replace(evidence, rim_hu=fit.rim_prior_hu)
         tight = fit_surface(fit.basis, full, arena, steps=TIGHT_STEPS)
         smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
@@ -122,12 +126,31 @@ def _searched(
     ]
     nothing = min([cost_without_lesion(evidence, arena), *filled])
     for candidates in (fits, tried_out):
-        left = [pair for pair in candidates if pair[1].lesion_hu <= highest]
-        if left:
-            cost, best = min(left, key=_cost)
-            return replace(best, cost=cost), nothing
+        for cost, best in sorted(candidates, key=_cost):
+            if best.lesion_hu <= highest and _in_place(best.surface, arena, evidence.patch):
+                return replace(best, cost=cost), nothing
     cost, best = min(fits, key=_cost)
     return replace(best, cost=np.inf if filled else cost), nothing
+
+
+def _in_place(surface: Surface, arena: Arena, patch: Patch) -> bool:
+    """Whether a surface lies where the lesion was; what has grown reaches beyond its place."""
+    share = coverage(surface, patch)
+    within = np.minimum(share, coverage(arena.surface, patch))
+    return bool(within.sum() >= LEAST_IN_PLACE * share.sum())
+
+
+def _unlike(
+    rough: list[tuple[float, SurfaceFit, float]],
+) -> list[tuple[float, SurfaceFit, float]]:
+    """The best of the rough fits that differ in size: one family must not take all places."""
+    chosen: list[tuple[float, SurfaceFit, float]] = []
+    for candidate in rough:
+        size = np.log(max(candidate[1].surface.volume_ml, 1e-6))
+        others = (np.log(max(fit.surface.volume_ml, 1e-6)) for _, fit, _ in chosen)
+        if all(abs(size - other) > np.log(UNLIKE) for other in others):
+            chosen.append(candidate)
+    return chosen[:FREED]
 
 
 def _dense_place(arena: Arena, evidence: Evidence, best: SurfaceFit) -> SurfaceFit | None:
