@@ -15,6 +15,7 @@ UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
 POINT_UNSEEN = 1.7  # times as much where there is no outline either
 POINT_SD_SHARE = 0.03  # of the diameter: pockets of texture that an outline would have told apart
 MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
+LEAST_RADIUS_MM = 0.5
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
 
 
@@ -54,6 +55,7 @@ def point_sd_mm(seed: LesionSeed, surface: Surface, contact: float) -> float:
 
 def free_smoothness(radius_mm: float) -> Smoothness:
     """How far a surface without a reader's outline may move from its start."""
+    radius_mm = max(radius_mm, LEAST_RADIUS_MM)  # a fit may have shrunk to nothing
     return Smoothness(
         components=(
             (FREE_SD[0] * radius_mm + 0.3, np.inf),

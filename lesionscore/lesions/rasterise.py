@@ -220,15 +220,30 @@ def _splat(
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _fill(field: Singles, known: npt.NDArray[np.bool_], band: float) -> None:
-    """Give the points beyond the band the sign of the band point met last along x, y or z."""
+    """Give the points beyond the band the sign of what they hang together with.
+
+    In each row, a run of points beyond the band takes the sign that most of its ends and of its
+    neighbours in the rows before have: a fold of the mesh must not leak across the grid.
+    """
     nz, ny, nx = field.shape
     for z in range(nz):
         for y in range(ny):
-            last = band
-            for x in range(nx):
+            x = 0
+            while x < nx:
                 if known[z, y, x]:
-                    last = field[z, y, x]
-                elif last < 0:
-                    field[z, y, x] = -band
-                else:
-                    field[z, y, x] = band
+                    x += 1
+                    continue
+                first = x
+                beside = 0
+                while x < nx and not known[z, y, x]:
+                    if y > 0 and not known[z, y - 1, x]:
+                        beside += 1 if field[z, y - 1, x] > 0 else -1
+                    if z > 0 and not known[z - 1, y, x]:
+                        beside += 1 if field[z - 1, y, x] > 0 else -1
+                    x += 1
+                votes = 2 if beside > 0 else (-2 if beside < 0 else 0)
+                if first > 0:
+                    votes += 1 if field[z, y, first - 1] > 0 else -1
+                if x < nx:
+                    votes += 1 if field[z, y, x] > 0 else -1
+                field[z, y, first:x] = band if votes >= 0 else -band

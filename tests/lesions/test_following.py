@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -137,6 +138,38 @@ def test_a_rim_that_was_there_at_inclusion_is_no_news() -> None:
     assert reading.edge is not None
     assert reading.edge.sclerosis_change_hu is not None
     assert abs(reading.edge.sclerosis_change_hu) < 25.0
+
+
+def test_a_rim_that_has_gone_with_its_lesion_leaves_no_lesion() -> None:
+    """Normal bone in a former rim's place is less dense than before, and no lesion for that."""
+    rimmed = replace(START, rim_hu=240.0)
+    ct = scan(rimmed, noise_seed=1)
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=CENTRE_MM, mask=mask(rimmed))
+    lesion = segment_inclusion(ct, seed, (), PROTOCOL)
+    assert lesion.rimless is not None
+    visit = AlignedScan(
+        visit="month_12",
+        ct=scan(None, noise_seed=2),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    reading = follow_lesion(lesion, ct, [visit], PROTOCOL).readings["month_12"]
+    assert reading.presence is Presence.ABSENT
+
+
+def test_a_click_finds_both_lobes() -> None:
+    """Rays from one lobe do not see around the corner; what hangs together is one lesion."""
+    x, y, z = CENTRE_MM
+    lobes = (
+        Lesion(half_axes_mm=(6.0, 5.0, 5.5)),
+        Lesion(half_axes_mm=(4.5, 4.0, 4.5), centre_mm=(x + 7.5, y + 4.0, z)),
+    )
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=(x - 1.5, y - 1.0, z + 1.0))
+    lesion = segment_inclusion(scan(*lobes, noise_seed=1), seed, (), PROTOCOL)
+    size = lesion.reading.size
+    assert size is not None
+    # from the far end of one lobe, through both centres, to the far end of the other
+    assert size.longest_diameter_mm == pytest.approx(18.75, abs=1.0)
 
 
 def test_a_lesion_filled_with_dense_bone_is_gone() -> None:

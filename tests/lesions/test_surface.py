@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.measure import measure_surface
-from lesionscore.lesions.meshing import ball, remeshed
+from lesionscore.lesions.meshing import ball, cube_grid, remeshed
 from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.surface import Surface, union
 from lesionscore.registration.transform import RigidTransform
@@ -91,6 +91,22 @@ def test_signed_distance_of_a_ball() -> None:
     near = np.abs(truth) < 2.5
     error = signed_distance(surface, place)[near] - truth[near]
     assert np.abs(error).max() < 0.12
+
+
+def test_a_folded_corner_does_not_leak_across_the_grid() -> None:
+    """A vertex pulled through its neighbours faces inwards; what lies beyond stays outside."""
+    vertices = BALL.vertices_mm.copy()
+    tip = np.argsort(-vertices[:, 0])[:12]
+    vertices[tip[0]] -= [3.0, 0.0, 0.0]  # beyond its neighbours, which face it now
+    vertices[tip[1:4]] += [0.6, 0.0, 0.0]
+    folded = Surface(vertices_mm=vertices, faces=BALL.faces)
+    grid = cube_grid((-14.0, -14.0, -14.0), (14.0, 14.0, 14.0), 0.5)
+    distance = signed_distance(folded, grid, band_mm=1.6)
+    away = np.linalg.norm(
+        grid.positions_mm(np.moveaxis(np.indices(grid.shape_zyx), 0, -1)), axis=-1
+    )
+    assert (distance[away > 8.0] > 0).all()
+    assert (distance[away < 3.0] < 0).all()
 
 
 def test_an_open_or_empty_surface_is_refused() -> None:
