@@ -22,7 +22,7 @@ from lesionscore.lesions.visit_starts import starts_at_visit
 TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
 QUICK_STEPS = 3
 TIGHT_STEPS = 5
-RIMMED, FREED, UNLIKE = 2, 3, 1.25
+RIMMED, FREED = 2, 2
 """How many of the best starts are tried with a sclerotic rim, and let free."""
 RIM_HU = (0.0, 150.0)
 """A rim may have become sclerotic since inclusion: both are tried."""
@@ -110,7 +110,7 @@ def _searched(
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
     lytic = [one for one in rough if one[1].lesion_hu <= highest]
     fits: list[tuple[float, SurfaceFit]] = []
-    for _, fit, price in _unlike(lytic or rough):
+    for _, fit, price in (lytic or rough)[:FREED]:
         full = replace(evidence, rim_hu=fit.rim_prior_hu)
         tight = fit_surface(fit.basis, full, arena, steps=TIGHT_STEPS)
         smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
@@ -138,19 +138,6 @@ def _in_place(surface: Surface, arena: Arena, patch: Patch) -> bool:
     share = coverage(surface, patch)
     within = np.minimum(share, coverage(arena.surface, patch))
     return bool(within.sum() >= LEAST_IN_PLACE * share.sum())
-
-
-def _unlike(
-    rough: list[tuple[float, SurfaceFit, float]],
-) -> list[tuple[float, SurfaceFit, float]]:
-    """The best of the rough fits that differ in size: one family must not take all places."""
-    chosen: list[tuple[float, SurfaceFit, float]] = []
-    for candidate in rough:
-        size = np.log(max(candidate[1].surface.volume_ml, 1e-6))
-        others = (np.log(max(fit.surface.volume_ml, 1e-6)) for _, fit, _ in chosen)
-        if all(abs(size - other) > np.log(UNLIKE) for other in others):
-            chosen.append(candidate)
-    return chosen[:FREED]
 
 
 def _dense_place(arena: Arena, evidence: Evidence, best: SurfaceFit) -> SurfaceFit | None:
