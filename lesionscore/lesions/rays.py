@@ -103,15 +103,38 @@ def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> Ro
         typical = float(np.nanmedian(np.where(np.isfinite(seen), seen, LONGEST_RAY_MM)))
         if typical >= LONGEST_RAY_MM:
             raise MeasurementError("no edge of a lesion was found around the point")
+        seen = _near_edges(seen, _meets_bone(seen, smooth, patch, centre, directions, level))
         radii = _agreed(seen, patterns, typical)
         centre = centre + (0.75 * radii**4 @ directions) / (radii**3).sum()
     seen = _ray_lengths(outside, foreign, patch, centre, directions)
+    meets = _meets_bone(seen, smooth, patch, centre, directions, level)
+    seen = _near_edges(seen, meets)
     radii = _agreed(seen, patterns, typical)
-    values = _along(smooth, patch, centre, directions, np.nan_to_num(seen)[:, None])[:, 0]
-    meets = np.isfinite(seen) & (seen < OPEN_BEYOND * radii + OPEN_BEYOND_MM) & (values > level)
+    meets &= np.isfinite(seen)
     return RoughLesion(
         surface=_star(centre, directions, radii), level_hu=level, bone_share=float(meets.mean())
     )
+
+
+def _meets_bone(
+    seen: Floats,
+    smooth: Singles,
+    patch: Patch,
+    centre: Floats,
+    directions: Floats,
+    level: float,
+) -> Flags:
+    """Which rays end at something denser than the lesion."""
+    ends = _along(smooth, patch, centre, directions, np.nan_to_num(seen)[:, None])[:, 0]
+    return np.asarray(np.isfinite(seen) & (ends > level))
+
+
+def _near_edges(seen: Floats, meets: Flags) -> Floats:
+    """Ray lengths without those that left through a hole and ended at something else."""
+    if not meets.any():
+        return seen
+    farthest = OPEN_BEYOND * float(np.median(seen[meets])) + OPEN_BEYOND_MM
+    return np.where(seen < farthest, seen, np.nan)
 
 
 def _agreed(seen: Floats, patterns: Floats, typical: float) -> Floats:
