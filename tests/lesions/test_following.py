@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.aligned import AlignedScan
 from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
+from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.records import Presence
 from lesionscore.lesions.rim import NO_DRIFT, Drift, scan_drift
 from lesionscore.lesions.seed import LesionSeed
@@ -147,6 +148,11 @@ def test_a_rim_that_has_gone_with_its_lesion_leaves_no_lesion() -> None:
     seed = LesionSeed(lesion_id="L1", label=1, position_mm=CENTRE_MM, mask=mask(rimmed))
     lesion = segment_inclusion(ct, seed, (), PROTOCOL)
     assert lesion.rimless is not None
+    away = signed_distance(lesion.surface, lesion.patch.grid)
+    rim = (away > 0.5) & (away < 1.5)
+    kept, gone = (np.median(bone.expected_hu[rim]) for bone in (lesion.bone, lesion.rimless))
+    assert kept > synthetic_bone.BONE_HU + 60.0
+    assert gone == pytest.approx(synthetic_bone.BONE_HU, abs=25.0)
     visit = AlignedScan(
         visit="month_12",
         ct=scan(None, noise_seed=2),
