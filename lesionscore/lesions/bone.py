@@ -7,19 +7,28 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from lesionscore.lesions.background import BoneMap
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.surface import Surface
 
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 BONE_ABOVE_LESION_HU = 60.0
 BONE_HU = 120.0
 SHELL_MM = (0.5, 4.5)
+SPARSE_HU, SPARSE_ABOVE_LESION_HU = 90.0, 40.0
+SPARSE_SMOOTHING_MM = 1.5
+SPARSE_AT_MM = (2.5, 4.0)
+"""Smoothed so far and so deep in the bone, sparse spongy bone is told from muscle."""
 LEAST_BONE_SHARE = 0.22  # of the surface must have bone close outside it
 
 
-def bone_beside(patch: Patch, surface: Surface, lesion_hu: float) -> Flags:
+def bone_beside(
+    patch: Patch, surface: Surface, lesion_hu: float, bone: BoneMap | None = None
+) -> Flags:
     """Where a surface has bone close outside it.
 
     Parameters
@@ -30,6 +39,8 @@ def bone_beside(patch: Patch, surface: Surface, lesion_hu: float) -> Flags:
         Surface of the lesion on that scan.
     lesion_hu : float
         Level inside.
+    bone : BoneMap, optional
+        Bone around the lesion on that scan: sparse spongy bone is known by lying in its outline.
 
     Returns
     -------
@@ -37,12 +48,27 @@ def bone_beside(patch: Patch, surface: Surface, lesion_hu: float) -> Flags:
         Vertices with a denser layer within 4.5 mm outside.
     """
     normals, _ = surface.vertex_normals()
-    smooth = ndimage.gaussian_filter(patch.values_hu, [0.9 / step for step in patch.spacing_zyx_mm])
+
+    def outside(values: Singles, depths_mm: Floats) -> Singles:
+        """Values beyond every vertex, shape (n_vertices, n_depths)."""
+        points = surface.vertices_mm[:, None, :] + normals[:, None, :] * depths_mm[None, :, None]
+        at = np.moveaxis(patch.grid.index_zyx(points), -1, 0)
+        return np.asarray(ndimage.map_coordinates(values, at, order=1, mode="nearest"))
+
+    def smoothed(sigma_mm: float) -> Singles:
+        sigma = [sigma_mm / step for step in patch.spacing_zyx_mm]
+        return np.asarray(ndimage.gaussian_filter(patch.values_hu, sigma))
+
     depths = np.arange(SHELL_MM[0], SHELL_MM[1] + 0.01, 0.8)
-    points = surface.vertices_mm[:, None, :] + normals[:, None, :] * depths[None, :, None]
-    at = np.moveaxis(patch.grid.index_zyx(points), -1, 0)
-    values = ndimage.map_coordinates(smooth, at, order=1, mode="nearest")
-    return np.asarray(values.max(axis=1) > max(BONE_HU, lesion_hu + BONE_ABOVE_LESION_HU))
+    dense = outside(smoothed(0.9), depths).max(axis=1)
+    beside = np.asarray(dense > max(BONE_HU, lesion_hu + BONE_ABOVE_LESION_HU))
+    if bone is None or beside.all():
+        return beside
+    deep = np.array(SPARSE_AT_MM)
+    within = outside(bone.inside.astype(np.float32), deep).min(axis=1) > 0.5
+    level = outside(smoothed(SPARSE_SMOOTHING_MM), deep).min(axis=1)
+    sparse = within & (level > max(SPARSE_HU, lesion_hu + SPARSE_ABOVE_LESION_HU))
+    return np.asarray(beside | sparse)
 
 
 def bone_contact(surface: Surface, beside: Flags) -> float:

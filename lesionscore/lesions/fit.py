@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from lesionscore.lesions.boundary import boundary_integral
 from lesionscore.lesions.evidence import SHELL_MM, Arena, Evidence, arena_around
-from lesionscore.lesions.rasterise import blurred_inside
+from lesionscore.lesions.rasterise import FineInside
 from lesionscore.lesions.shape import ShapeBasis
 from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.surface_fit import SurfaceFit
@@ -127,8 +127,10 @@ class _Trial:
 
     unknowns: Floats
     surface: Surface
-    cover: Singles
+    inside: FineInside | None
+    narrow: Singles
     wide: Singles
+    cover: Singles
     shell: Singles
     residual: Singles
     precision: Singles
@@ -197,12 +199,19 @@ class _Problem:
         rim = self.evidence.rim_hu + self.arena.rim @ unknowns[n + 3 + k :].astype(np.float32)
         return unknowns[:n], level, factor, bone, rim
 
-    def cover(self, surface: Surface, factor: float, in_plane: float = 1.0) -> Singles:
+    def cover(self, surface: Surface, factor: float) -> Singles:
         """Share of the lesion in the voxels, with a Gaussian point spread."""
-        patch = self.evidence.patch
-        z, y, x = (factor * sd for sd in patch.blur_zyx_mm)
-        everywhere = blurred_inside(surface, patch.grid, (z, in_plane * y, in_plane * x))
-        return np.asarray(everywhere.ravel()[self.arena.rows])
+        blur = self.blur(factor)
+        return self.blurred(FineInside.of(surface, self.evidence.patch.grid, blur), blur)
+
+    def blurred(self, inside: FineInside, blur: tuple[float, float, float]) -> Singles:
+        """Share of a rasterised surface in the voxels."""
+        return np.asarray(inside.blurred(blur).ravel()[self.arena.rows])
+
+    def blur(self, factor: float, in_plane: float = 1.0) -> tuple[float, float, float]:
+        """SD of the point spread along z, y, x, mm."""
+        z, y, x = (factor * sd for sd in self.evidence.patch.blur_zyx_mm)
+        return z, in_plane * y, in_plane * x
 
     @property
     def has_kernel(self) -> bool:
@@ -213,10 +222,11 @@ class _Problem:
         """Model and misfit."""
         weights, level, factor, bone, rim = self.split(unknowns)
         surface = self.start.displaced(weights)
-        cover = self.cover(surface, factor)
-        wide = cover
+        room = self.blur(factor * (1.0 + BLUR_PROBE), WIDE if self.has_kernel else 1.0)
+        inside = FineInside.of(surface, self.evidence.patch.grid, room)
+        narrow = wide = cover = self.blurred(inside, self.blur(factor))
         if self.has_kernel:
-            narrow, wide = cover, self.cover(surface, factor, WIDE)
+            wide = self.blurred(inside, self.blur(factor, WIDE))
             sharpening = self.evidence.sharpening + float(unknowns[self.count + 2])
             cover = narrow + np.float32(sharpening) * (narrow - wide)
         shell = np.zeros_like(cover)
@@ -225,20 +235,23 @@ class _Problem:
             outer = surface.displaced(np.full(len(surface.vertices_mm), SHELL_MM))
             shell = np.clip(self.cover(outer, factor) - cover, 0.0, 1.0)
             model = model + shell * rim
-        return self.trial(unknowns, surface, cover, wide, shell, model)
+        return self.trial(unknowns, surface, inside, narrow, wide, cover, shell, model)
 
     def without_lesion(self, added_hu: Singles) -> _Trial:
         """Model and misfit with bone everywhere, by so much denser than expected."""
         none = np.zeros_like(self.bone)
         unknowns = np.zeros(self.size)
-        return self.trial(unknowns, self.start.surface, none, none, none, self.bone + added_hu)
+        model = self.bone + added_hu
+        return self.trial(unknowns, self.start.surface, None, none, none, none, none, model)
 
     def trial(
         self,
         unknowns: Floats,
         surface: Surface,
-        cover: Singles,
+        inside: FineInside | None,
+        narrow: Singles,
         wide: Singles,
+        cover: Singles,
         shell: Singles,
         model: Singles,
     ) -> _Trial:
@@ -253,8 +266,10 @@ class _Problem:
         return _Trial(
             unknowns=unknowns,
             surface=surface,
-            cover=cover,
+            inside=inside,
+            narrow=narrow,
             wide=wide,
+            cover=cover,
             shell=shell,
             residual=residual,
             precision=precision.astype(np.float32),
@@ -301,9 +316,9 @@ class _Problem:
         step = (level - bone - rim) * weight
         jacobian[:, :n] *= step[:, None]
         jacobian[:, n] = trial.cover * weight
-        if self.evidence.blur_sd > 0:
-            wider = self.cover(trial.surface, factor * (1.0 + BLUR_PROBE))
-            slope = (wider - self.cover(trial.surface, factor)) / np.log1p(BLUR_PROBE)
+        if self.evidence.blur_sd > 0 and trial.inside is not None:
+            wider = self.blurred(trial.inside, self.blur(factor * (1.0 + BLUR_PROBE)))
+            slope = (wider - trial.narrow) / np.log1p(BLUR_PROBE)
             jacobian[:, n + 1] = slope * step
         if self.evidence.sharpening_sd > 0:
             # cover = narrow + a * (narrow - wide)

@@ -14,6 +14,7 @@ from lesionscore.lesions.aligned import (
     patch_around,
     visit_evidence,
 )
+from lesionscore.lesions.alternatives import averaged_size
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.evidence import Arena, Evidence, arena_around
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
@@ -156,17 +157,18 @@ def _read_visit(
     if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     arena = arena_around(carried, evidence)
-    best, nothing = _searched(arena, evidence, inclusion, expected)
+    likely, nothing = _searched(arena, evidence, inclusion, expected)
     if inclusion.rimless is not None:
         plain = expected_bone(inclusion, scan, patch, inclusion.rimless)
         without = visit_evidence(inclusion, patch, carried, plain, drift_hu)
-        other, gone = _searched(arena, without, inclusion, plain)
-        if min(other.cost, gone) + RIM_GONE_PRICE < min(best.cost, nothing):
-            evidence, best, nothing = without, other, gone
+        others, gone = _searched(arena, without, inclusion, plain)
+        if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):
+            evidence, likely, nothing = without, others, gone
+    best = likely[0]
     if inclusion.cortex_broken:
         best = beside_new_cortex(best, evidence, arena, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    size = _size(best, inclusion, scan.registration_error_mm)
+    size = averaged_size(_size(best, inclusion, scan.registration_error_mm), likely)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
     broken = inclusion.cortex_broken
     against = BROKEN_PRIOR_ODDS if broken else COMPLETE_PRIOR_ODDS
@@ -210,8 +212,8 @@ def _read_visit(
 
 def _searched(
     arena: Arena, evidence: Evidence, inclusion: InclusionLesion, expected: ExpectedBone
-) -> tuple[SurfaceFit, float]:
-    """Most probable surface, and cost of no lesion, with what a look at the scan shows."""
+) -> tuple[list[SurfaceFit], float]:
+    """Likely surfaces, and the cost of no lesion, with what a look at the scan shows."""
     patch = evidence.patch
     like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
     return best_fit(arena, evidence, inclusion, parts_of_lesion(like, patch, arena.surface))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 FINE_STEP_MM = 0.65  # a voxel is divided until its parts are no longer than this
 BAND_MM = 3.0
+LEAST_BAND_MM = 1.0
 MAXIMAL_DIVISION = 9
 STRONGEST_BEND = 0.5  # 1/mm; a stronger bend of the mesh is noise
 
@@ -70,59 +73,84 @@ def coverage(surface: Surface, patch: Patch) -> Singles:
     ndarray, shape (n_z, n_y, n_x), float32
         0 outside to 1 inside; one half on a plane surface.
     """
-    return blurred_inside(surface, patch.grid, patch.blur_zyx_mm)
+    return FineInside.of(surface, patch.grid, patch.blur_zyx_mm).blurred(patch.blur_zyx_mm)
 
 
-def blurred_inside(
-    surface: Surface, grid: Grid, blur_zyx_mm: tuple[float, float, float]
-) -> Singles:
-    """Indicator of the inside, blurred by a Gaussian, at a grid's points.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FineInside:
+    """Indicator of a surface's inside on a part of a grid, finer than the grid.
 
     Parameters
     ----------
-    surface : Surface
-        Closed surface.
-    grid : Grid
-        Where it is wanted.
-    blur_zyx_mm : tuple of float
-        SD of the blur along the index axes z, y, x.
-
-    Returns
-    -------
-    ndarray, shape (n_z, n_y, n_x), float32
-        Blurred indicator, 0 to 1.
+    inside : ndarray, shape (n_z, n_y, n_x), float32
+        0 outside to 1 inside, on the fine grid.
+    low, high : ndarray, shape (3,)
+        First and one-past-last index of the part, along z, y, x.
+    division : ndarray, shape (3,)
+        Fine steps in a voxel, odd.
+    spacing_zyx_mm : ndarray, shape (3,)
+        Of the fine grid.
+    shape_zyx : tuple of int
+        Of the whole grid.
     """
-    x, y, z = grid.spacing_xyz_mm
-    spacing = np.array([z, y, x])
-    low, high = _bounds(surface, grid, 4.0 * np.asarray(blur_zyx_mm) / spacing + 1.0)
-    result = np.zeros(grid.shape_zyx, dtype=np.float32)
-    if (high <= low).any():
-        return result
-    division = np.minimum(2 * np.floor(spacing / FINE_STEP_MM / 2.0) + 1, MAXIMAL_DIVISION)
-    division = division.astype(int)
-    fine_spacing = spacing / division
-    shape = (high - low - 1) * division + 1
-    fine = Grid(
-        shape_zyx=(int(shape[0]), int(shape[1]), int(shape[2])),
-        spacing_xyz_mm=(float(fine_spacing[2]), float(fine_spacing[1]), float(fine_spacing[0])),
-        origin_mm=_triple(grid.positions_mm(low)),
-        direction=grid.direction,
-    )
-    widest = float(fine_spacing.max())
-    # the band must hold every triangle's middle
-    edge = float(np.sqrt(2.3 * surface.area_mm2 / len(surface.faces)))
-    distance = signed_distance(surface, fine, band_mm=max(1.5 * widest, 1.2 * edge, 1.6))
-    inside = np.clip(0.5 - distance / widest, 0.0, 1.0)
-    for axis in range(3):
-        inside = ndimage.gaussian_filter1d(
-            inside, blur_zyx_mm[axis] / fine_spacing[axis], axis=axis, mode="nearest", truncate=3.5
+
+    inside: Singles
+    low: npt.NDArray[np.int64]
+    high: npt.NDArray[np.int64]
+    division: npt.NDArray[np.int64]
+    spacing_zyx_mm: Floats
+    shape_zyx: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, surface: Surface, grid: Grid, blur_zyx_mm: tuple[float, float, float]) -> Self:
+        """Rasterise a surface, with room for a blur up to the given SD along z, y, x."""
+        x, y, z = grid.spacing_xyz_mm
+        spacing = np.array([z, y, x])
+        low, high = _bounds(surface, grid, 4.0 * np.asarray(blur_zyx_mm) / spacing + 1.0)
+        division = np.minimum(2 * np.floor(spacing / FINE_STEP_MM / 2.0) + 1, MAXIMAL_DIVISION)
+        division = division.astype(np.int64)
+        fine_spacing = spacing / division
+        shape = np.maximum((high - low - 1) * division + 1, 0)
+        if (high <= low).any():
+            inside = np.zeros(0, dtype=np.float32)
+        else:
+            fine = Grid(
+                shape_zyx=(int(shape[0]), int(shape[1]), int(shape[2])),
+                spacing_xyz_mm=_triple(fine_spacing[::-1]),
+                origin_mm=_triple(grid.positions_mm(low)),
+                direction=grid.direction,
+            )
+            widest = float(fine_spacing.max())
+            # the band must hold every triangle's middle
+            edge = float(np.sqrt(2.3 * surface.area_mm2 / len(surface.faces)))
+            band = max(1.5 * widest, 1.2 * edge, LEAST_BAND_MM)
+            distance = signed_distance(surface, fine, band_mm=band)
+            inside = np.clip(0.5 - distance / widest, 0.0, 1.0)
+        return cls(
+            inside=inside,
+            low=low,
+            high=high,
+            division=division,
+            spacing_zyx_mm=fine_spacing,
+            shape_zyx=grid.shape_zyx,
         )
-        step = [slice(None)] * 3
-        step[axis] = slice(None, None, int(division[axis]))
-        inside = inside[tuple(step)]
-    block = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    result[block] = inside
-    return result
+
+    def blurred(self, blur_zyx_mm: tuple[float, float, float]) -> Singles:
+        """Blurred indicator at the grid's points, 0 to 1, shape (n_z, n_y, n_x), float32."""
+        result = np.zeros(self.shape_zyx, dtype=np.float32)
+        if self.inside.size == 0:
+            return result
+        block = self.inside
+        for axis in range(3):
+            sigma = blur_zyx_mm[axis] / self.spacing_zyx_mm[axis]
+            block = ndimage.gaussian_filter1d(block, sigma, axis=axis, mode="nearest", truncate=3.5)
+            step = [slice(None)] * 3
+            step[axis] = slice(None, None, int(self.division[axis]))
+            block = block[tuple(step)]
+        result[tuple(slice(int(a), int(b)) for a, b in zip(self.low, self.high, strict=True))] = (
+            block
+        )
+        return result
 
 
 def label_map(grid: Grid, surfaces: Mapping[int, Surface]) -> npt.NDArray[np.uint8]:

@@ -28,6 +28,7 @@ LEAST_RIM_HU = 55.0  # the median of texture and noise over the layer stays far 
 RIM_SEEN = 0.75  # share of a rim's density that the blur leaves
 RIM_SPREAD = 0.4
 KEPT_RIM = 0.6  # of the density found: a visit's fit adds to a rim more freely than it takes away
+WIDEST_MARGIN_MM = 1.5
 COMPARED_MARGIN_MM = 1.2
 COMPARED_FREEDOM = 0.5  # of a first segmentation's: both surfaces are nearly where they belong
 BLUR_SD = 0.2
@@ -77,7 +78,7 @@ def refine(
     for margin in margins:
         bone = _bone_around(surface, patch, margin, level)
         evidence = _evidence(patch, bone, foreign, level)
-        beside = bone_beside(patch, surface, level)
+        beside = bone_beside(patch, surface, level, bone)
         if open_ended and bone_contact(surface, beside) < BROKEN_BELOW:
             beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
             evidence = replace(evidence, votes=evidence.votes & ~beyond)
@@ -89,6 +90,15 @@ def refine(
     assert fit is not None
     bone = _bone_around(surface, patch, margins[-1], level)
     return fit, _keeping_rim(bone, patch, fit) if fit.rim_prior_hu > 0.0 else bone
+
+
+def contact_at(surface: Surface, patch: Patch, lesion_hu: float) -> float:
+    """Share of a surface, not fitted yet, that has bone beside it (see `bone_beside`)."""
+    dense = bone_contact(surface, bone_beside(patch, surface, lesion_hu))
+    if dense == 1.0:
+        return dense
+    bone = _bone_around(surface, patch, WIDEST_MARGIN_MM, lesion_hu)
+    return bone_contact(surface, bone_beside(patch, surface, lesion_hu, bone))
 
 
 def gain(first: SurfaceFit, second: SurfaceFit, patch: Patch, foreign: Flags) -> float:

@@ -23,7 +23,7 @@ from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.rays import RoughLesion, surface_from_point
 from lesionscore.lesions.records import CtReading, Presence, ReadingStatus
-from lesionscore.lesions.refine import gain, refine, without_rim
+from lesionscore.lesions.refine import contact_at, gain, refine, without_rim
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.seed import LesionSeed
@@ -162,7 +162,7 @@ def segment_inclusion(
         patch = _patch_around(ct, start, seed.lesion_id)
         lesion_hu = _level(patch, start)
         # where the image shows no edge, the reader's outline stands
-        trust = edge_trust(bone_contact(start, bone_beside(patch, start, lesion_hu)))
+        trust = edge_trust(contact_at(start, patch, lesion_hu))
         smoothness = mask_smoothness(start, seed.mask).scaled(trust)
         margins: tuple[float, ...] = (1.5, 0.7)
         bone_share = 1.0
@@ -184,7 +184,7 @@ def segment_inclusion(
     )
     if seed.mask is None:
         patch, foreign, fit, bone = _with_lobes(ct, seed, taken, patch, foreign, fit, bone)
-    beside = bone_beside(patch, fit.surface, fit.lesion_hu)
+    beside = bone_beside(patch, fit.surface, fit.lesion_hu, bone)
     contact = bone_contact(fit.surface, beside)
     if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
         contact = min(contact, bone_share)
@@ -223,7 +223,7 @@ def _with_lobes(
 ) -> tuple[Patch, Flags, SurfaceFit, BoneMap]:
     """Take in lobes that rays from the point did not see, where the scan shows them clearly."""
     found = patch, foreign, fit, bone
-    beside = bone_beside(patch, fit.surface, fit.lesion_hu)
+    beside = bone_beside(patch, fit.surface, fit.lesion_hu, bone)
     if bone_contact(fit.surface, beside) < LEAST_LOBED_CONTACT:
         return found  # beyond a hole in the cortex soft tissue looks like a lobe
     start = with_lobes(fit.surface, patch, bone, foreign, fit.lesion_hu)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,8 +24,11 @@ QUICK_STEPS = 3
 TIGHT_STEPS = 5
 RIMMED, FREED = 2, 2
 """How many of the best starts are tried with a sclerotic rim, and let free."""
-RIM_HU = (0.0, 150.0)
-"""A rim may have become sclerotic since inclusion: both are tried."""
+RIM_HU = 150.0
+"""Of a rim that has become sclerotic since inclusion."""
+INFILL, INFILL_PRICE, LEAST_INFILLED_HU = (0.25, 0.15), 3.0, 80.0
+"""Mean and SD of how far bone has grown into a lesion that keeps its size, of the way from its
+level to the bone's; what that costs beforehand; and the least contrast that lets it be seen."""
 LEAST_IN_PLACE = 0.35
 """Share of a surface that lies where the lesion was; 30 % more in every direction leave 0.45."""
 FREEDOM = 0.6
@@ -50,8 +53,8 @@ LEAST_MIXED = 0.02
 
 def best_fit(
     arena: Arena, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
-) -> tuple[SurfaceFit, float]:
-    """Most probable of several surfaces, and the cost of having no lesion at all.
+) -> tuple[list[SurfaceFit], float]:
+    """Likely surfaces, the most probable first, and the cost of having no lesion at all.
 
     First several starts (see `starts_at_visit`), nearly rigid and with the scan's blur as it is;
     then the two most probable of those that are lesion, not bone, with the blur fitted and let
@@ -71,66 +74,94 @@ def best_fit(
 
     Returns
     -------
-    best : SurfaceFit
-        The most probable surface; its cost has its start's price in it.
+    likely : list of SurfaceFit
+        The most probable surface first; their costs have their starts' prices in them.
     nothing : float
-        Cost of no lesion, comparable with the best surface's.
+        Cost of no lesion, comparable with theirs.
     """
-    best, nothing = _searched(arena, evidence, inclusion, parts)
-    dense = None if inclusion.cortex_broken else _dense_place(arena, evidence, best)
+    likely, nothing = _searched(arena, evidence, inclusion, parts)
+    dense = None if inclusion.cortex_broken else _dense_place(arena, evidence, likely[0])
     if dense is None:
-        return best, nothing
-    remnant, gone = _searched(arena, _filled_with(evidence, dense), inclusion, parts)
+        return likely, nothing
+    remnants, gone = _searched(arena, _filled_with(evidence, dense), inclusion, parts)
     nothing = min(nothing, gone + FILLED_PRICE)
-    if remnant.cost + FILLED_PRICE < best.cost:
-        best = replace(remnant, cost=remnant.cost + FILLED_PRICE)
-    return best, nothing
+    likely += [replace(remnant, cost=remnant.cost + FILLED_PRICE) for remnant in remnants]
+    return sorted(likely, key=lambda fit: fit.cost), nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Candidate:
+    """A surface with the evidence that it was fitted to and what it costs, its price included."""
+
+    fit: SurfaceFit
+    evidence: Evidence
+    price: float
+
+    @property
+    def cost(self) -> float:
+        """Minus logarithm of its probability."""
+        return self.fit.cost + self.price
 
 
 def _searched(
     arena: Arena, evidence: Evidence, inclusion: InclusionLesion, parts: list[Focus]
-) -> tuple[SurfaceFit, float]:
-    """Most probable surface, and cost of no lesion, given the bone that is expected."""
-    quick = replace(evidence, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
+) -> tuple[list[SurfaceFit], float]:
+    """Likely surfaces, the most probable first, and cost of no lesion, given the bone expected."""
     trust = edge_trust(inclusion.contact)
     rigid = TIGHT.scaled(trust)
 
-    def tried(start: ShapeBasis, price: float, rim_hu: float) -> tuple[float, SurfaceFit, float]:
-        """A quick fit with what it costs."""
-        fit = fit_surface(start, replace(quick, rim_hu=rim_hu), arena, steps=QUICK_STEPS)
-        return fit.cost + price, fit, price
+    def tried(start: ShapeBasis, price: float, full: Evidence) -> _Candidate:
+        """A quick fit, with the scan's blur as it is."""
+        quick = replace(full, blur_sd=0.0, sharpening=0.0, sharpening_sd=0.0)
+        fit = fit_surface(start, quick, arena, steps=QUICK_STEPS)
+        return _Candidate(fit=fit, evidence=full, price=price)
 
+    contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
     starts = starts_at_visit(arena.surface, parts, evidence.patch, trust)
     bases = [(shape_basis(start.surface, rigid), start.price) for start in starts]
-    first = sorted([tried(basis, price, RIM_HU[0]) for basis, price in bases], key=_cost)
-    rimmed = [tried(fit.basis, price, RIM_HU[1]) for _, fit, price in first[:RIMMED]]
-    rough = sorted(first + rimmed, key=_cost)
+    first = sorted([tried(basis, price, evidence) for basis, price in bases], key=_cost)
+    rim = replace(evidence, rim_hu=RIM_HU)
+    others = [tried(one.fit.basis, one.price, rim) for one in first[:RIMMED]]
+    if contrast > LEAST_INFILLED_HU:
+        infilled = replace(
+            evidence,
+            lesion_hu=evidence.lesion_hu + INFILL[0] * contrast,
+            lesion_sd_hu=INFILL[1] * contrast,
+        )
+        others += [
+            tried(basis, price + INFILL_PRICE, infilled)
+            for (basis, price), start in zip(bases, starts, strict=True)
+            if start.as_before
+        ]
+    rough = sorted(first + others, key=_cost)
     # a "lesion" as dense as bone is sclerosis where the lesion was, or a piece of new cortex
-    contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
     highest = evidence.lesion_hu + max(DENSEST_SHARE * contrast, LEAST_RISE_HU)
-    lytic = [one for one in rough if one[1].lesion_hu <= highest]
-    fits: list[tuple[float, SurfaceFit]] = []
-    for _, fit, price in (lytic or rough)[:FREED]:
-        full = replace(evidence, rim_hu=fit.rim_prior_hu)
-        tight = fit_surface(fit.basis, full, arena, steps=TIGHT_STEPS)
+    lytic = [one for one in rough if one.fit.lesion_hu <= highest]
+    fits: list[_Candidate] = []
+    for one in (lytic or rough)[:FREED]:
+        tight = fit_surface(one.fit.basis, one.evidence, arena, steps=TIGHT_STEPS)
         smoothness = free_smoothness(tight.surface.radius_mm).scaled(FREEDOM * trust)
-        free = fit_surface(shape_basis(tight.surface, smoothness), full, arena)
-        fits += [(tight.cost + price, tight), (free.cost + price, free)]
-    tried_out = fits + [(cost, fit) for cost, fit, _ in rough]
+        free = fit_surface(shape_basis(tight.surface, smoothness), one.evidence, arena)
+        fits += [replace(one, fit=tight), replace(one, fit=free)]
+    tried_out = fits + rough
     filled = [
-        cost
-        for cost, fit in tried_out
+        one.cost
+        for one in tried_out
         if not inclusion.cortex_broken  # else it may be the cortex that came back
-        and fit.lesion_hu > highest
-        and fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
+        and one.fit.lesion_hu > highest
+        and one.fit.surface.volume_ml > LEAST_FILLED * inclusion.surface.volume_ml
     ]
     nothing = min([cost_without_lesion(evidence, arena), *filled])
     for candidates in (fits, tried_out):
-        for cost, best in sorted(candidates, key=_cost):
-            if best.lesion_hu <= highest and _in_place(best.surface, arena, evidence.patch):
-                return replace(best, cost=cost), nothing
-    cost, best = min(fits, key=_cost)
-    return replace(best, cost=np.inf if filled else cost), nothing
+        likely = [
+            replace(one.fit, cost=one.cost)
+            for one in sorted(candidates, key=_cost)
+            if one.fit.lesion_hu <= highest and _in_place(one.fit.surface, arena, evidence.patch)
+        ]
+        if likely:
+            return likely, nothing
+    best = min(fits, key=_cost)
+    return [replace(best.fit, cost=np.inf if filled else best.cost)], nothing
 
 
 def _in_place(surface: Surface, arena: Arena, patch: Patch) -> bool:
@@ -226,6 +257,6 @@ def beside_new_cortex(
     return replace(current, cost=best.cost)
 
 
-def _cost(candidate: tuple[float, *tuple[object, ...]]) -> float:
-    """What a candidate costs: the first of what is known of it."""
-    return candidate[0]
+def _cost(candidate: _Candidate) -> float:
+    """What a candidate costs."""
+    return candidate.cost

@@ -30,10 +30,21 @@ SHAPE_SMOOTHING = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VisitStart:
-    """One start, and what it costs before the scan is looked at (minus logarithm)."""
+    """One start.
+
+    Parameters
+    ----------
+    surface : Surface
+        On the visit's CT.
+    price : float
+        What it costs before the scan is looked at (minus logarithm).
+    as_before : bool
+        It is the inclusion's shape, unchanged.
+    """
 
     surface: Surface
     price: float = 0.0
+    as_before: bool = False
 
 
 def starts_at_visit(
@@ -63,16 +74,20 @@ def starts_at_visit(
         VisitStart(
             surface=_resized(carried, scale),
             price=0.0 if scale == 1.0 else (1.0 - trust) * CHANGED_PRICE,
+            as_before=scale == 1.0,
         )
         for scale in scales
     ]
-    if not parts or trust < FINE_BELOW:
+    if not parts:
         return starts
     total = sum(part.volume_mm3 for part in parts)
     scale = (total / (1000.0 * carried.volume_ml)) ** (1.0 / 3.0)
     if LEAST_SCALE <= scale <= LARGEST_SCALE:
         moved = _resized(carried, scale, parts[0].centre_mm)
-        starts.append(VisitStart(surface=moved, price=MOVED_PRICE))
+        price = max(MOVED_PRICE, (1.0 - trust) * CHANGED_PRICE)
+        starts.append(VisitStart(surface=moved, price=price))
+    if trust < FINE_BELOW:
+        return starts
     shape = _smooth_shape(parts, patch)
     if shape is not None:
         starts.append(VisitStart(surface=shape, price=SHAPE_PRICE))

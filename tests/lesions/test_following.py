@@ -11,12 +11,15 @@ from threadpoolctl import threadpool_limits
 
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.aligned import AlignedScan
+from lesionscore.lesions.alternatives import averaged_size
 from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
 from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.records import Presence
 from lesionscore.lesions.rim import NO_DRIFT, Drift, scan_drift
 from lesionscore.lesions.seed import LesionSeed
 from lesionscore.lesions.segment import InclusionLesion, segment_inclusion
+from lesionscore.lesions.sizing import lesion_size
+from lesionscore.lesions.surface import Surface
 from lesionscore.protocol import load_protocol
 from lesionscore.registration.transform import RigidTransform
 from tests.lesions import synthetic_bone
@@ -32,6 +35,7 @@ COURSES = {
     "growing": Lesion(half_axes_mm=(9.0, 6.4, 7.7)),
     "filling": Lesion(half_axes_mm=(7.0, 5.0, 6.0), level_hu=100.0),
     "filled_dense": Lesion(half_axes_mm=(10.0, 7.5, 9.0), rim_hu=270.0, level_hu=460.0),
+    "half_filled": Lesion(half_axes_mm=(7.0, 5.0, 6.0), level_hu=122.0),
     "gone": None,
 }
 
@@ -89,7 +93,9 @@ def test_inclusion_is_measured_below_the_voxel(kind: str, limit_mm: float) -> No
     assert np.linalg.norm(np.subtract(lesion.surface.centre_mm, CENTRE_MM)) < 0.4
 
 
-@pytest.mark.parametrize("course", ["stable", "smaller", "rim", "one_sided", "growing", "filling"])
+@pytest.mark.parametrize(
+    "course", ["stable", "smaller", "rim", "one_sided", "growing", "filling", "half_filled"]
+)
 def test_size_at_a_visit(course: str) -> None:
     """The visit's own size, whatever happened to the edge."""
     truth = COURSES[course]
@@ -206,6 +212,31 @@ def test_what_is_left_within_dense_bone_is_measured() -> None:
     assert reading.edge is not None
     assert reading.edge.sclerosis_change_hu is not None
     assert reading.edge.sclerosis_change_hu > PROTOCOL.edge.increase_hu
+
+
+def test_sparse_bone_is_bone() -> None:
+    """A lesion deep in bone hardly denser than muscle has not broken a cortex."""
+    ct = scan(START, noise_seed=1, drift_hu=-85.0)
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=CENTRE_MM, mask=mask(START))
+    lesion = segment_inclusion(ct, seed, (), PROTOCOL)
+    assert lesion.contact > 0.97
+    assert not lesion.cortex_broken
+
+
+def test_sizes_of_likely_surfaces_are_averaged() -> None:
+    """Equally likely surfaces share the size, and their distance is doubt; unlikely ones do not."""
+    fit = found("mask").fit
+    size = lesion_size(fit.surface, fit.draw(20, 1))
+    smaller = Surface(vertices_mm=0.8 * fit.surface.vertices_mm, faces=fit.surface.faces)
+    alike, unlike = (replace(fit, surface=smaller, cost=fit.cost + more) for more in (0.0, 50.0))
+    assert averaged_size(size, [fit, unlike]) == size
+    both = averaged_size(size, [fit, alike])
+    assert both.longest_diameter_mm == pytest.approx(0.9 * size.longest_diameter_mm, rel=0.01)
+    assert both.volume_ml == pytest.approx(0.5 * (1.0 + 0.8**3) * size.volume_ml, rel=0.01)
+    spread = 0.1 * size.longest_diameter_mm
+    assert both.longest_diameter_sd_mm == pytest.approx(
+        np.hypot(size.longest_diameter_sd_mm, spread), rel=0.05
+    )
 
 
 def test_drift_of_the_scanner_is_no_sclerosis() -> None:
