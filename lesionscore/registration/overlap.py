@@ -10,9 +10,11 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
@@ -42,6 +44,22 @@ class _BoneMap:
     origin_mm: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spectra:
+    """Fourier transforms of a map's bone, of its square, and of what is covered."""
+
+    shape: tuple[int, ...]
+    bone: Spectrum
+    square: Spectrum
+    covered: Spectrum
+
+    @classmethod
+    def of(cls, one: _BoneMap, shape: tuple[int, ...]) -> _Spectra:
+        """Transform a map, padded to a shape."""
+        parts = (fft.rfftn(part, shape) for part in (one.bone, one.bone**2, one.covered))
+        return cls(shape, *parts)
+
+
 def overlaps(fixed: Level, moving: Level, threads: int = 1) -> list[Floats]:
     """Promising ``moving_from_fixed`` transforms, best first, spread over different places.
 
@@ -56,21 +74,29 @@ def overlaps(fixed: Level, moving: Level, threads: int = 1) -> list[Floats]:
     moving_map = _bone_map(small[1], np.eye(4))
     middle = small[0].grid.positions_mm(np.asarray(small[0].array.shape) / 2)
     axes = [np.asarray(a) for a in product((-1, 0, 1), repeat=3) if np.abs(a).sum() <= 1]
+    turns = [_turn_about(middle, axis * TURN_RAD) for axis in axes]
+    maps = ordered_map(lambda turn: _bone_map(small[0], turn), turns, threads)
+    of_moving = _Spectra.of(moving_map, _padded_shape(maps, moving_map))
 
-    def turned(axis: Floats) -> list[tuple[float, Floats]]:
-        turn = np.eye(4)
-        turn[:3, :3] = Rotation.from_rotvec(axis * TURN_RAD).as_matrix()
-        turn[:3, 3] = middle - turn[:3, :3] @ middle
+    def turned(k: int) -> list[tuple[float, Floats]]:
         found = []
-        for score, shift in _best_shifts(_bone_map(small[0], turn), moving_map):
-            matrix = turn.copy()
+        for score, shift in _best_shifts(maps[k], moving_map, of_moving):
+            matrix = turns[k].copy()
             matrix[:3, 3] += shift
             found.append((score, matrix))
         return found
 
-    found = [pair for pairs in ordered_map(turned, axes, threads) for pair in pairs]
+    found = [pair for pairs in ordered_map(turned, range(len(turns)), threads) for pair in pairs]
     found.sort(key=lambda pair: -pair[0])
     return _spread_out([matrix for _, matrix in found], middle)
+
+
+def _turn_about(middle: Floats, turn_rad: Floats) -> Floats:
+    """Matrix (4, 4) that turns about a place."""
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_rotvec(turn_rad).as_matrix()
+    turn[:3, 3] = middle - turn[:3, :3] @ middle
+    return turn
 
 
 def _bone(level: Level) -> Singles:
@@ -113,40 +139,74 @@ def _bone_map(small: Level, turn: Floats) -> _BoneMap:
     return _BoneMap(resampled(small.array), resampled(np.ones_like(small.array)), low)
 
 
-def _best_shifts(fixed: _BoneMap, moving: _BoneMap) -> list[tuple[float, Floats]]:
+def _padded_shape(fixed: Sequence[_BoneMap], moving: _BoneMap) -> tuple[int, ...]:
+    """Shape at which no shift of a fixed map meets the moving map's repetition."""
+    largest = np.max([one.bone.shape for one in fixed], axis=0)
+    sizes = zip(largest.tolist(), moving.bone.shape, strict=True)
+    return tuple(fft.next_fast_len(a + b, real=True) for a, b in sizes)
+
+
+def _best_shifts(
+    fixed: _BoneMap, moving: _BoneMap, of_moving: _Spectra
+) -> list[tuple[float, Floats]]:
     """Shifts (mm) with the highest correlation over the overlap; the scores say how high."""
-    sizes = list(zip(fixed.bone.shape, moving.bone.shape, strict=True))
-    shape = [fft.next_fast_len(a + b, real=True) for a, b in sizes]
-    score = _overlap_correlation(fixed, moving, shape)
-    peaks = (score == ndimage.maximum_filter(score, 3, mode="wrap")) & (score > 0)
-    index = np.argwhere(peaks)
-    order = np.argsort(-score[peaks], kind="stable")[:PEAKS]
+    score = _overlap_correlation(fixed, moving, of_moving)
+    index = np.argwhere(_peaks(score))
+    heights = score[tuple(index.T)]
+    order = np.argsort(-heights, kind="stable")[:PEAKS]
     offset = np.asarray(moving.origin_mm) - np.asarray(fixed.origin_mm)
     found = []
     for i in order:
         step = index[i].astype(np.float64)
         wrapped = step >= moving.bone.shape  # a shift backwards, seen through the period
-        step[wrapped] -= np.asarray(shape)[wrapped]
-        found.append((float(score[peaks][i]), step[::-1] * MAP_MM + offset))
+        step[wrapped] -= np.asarray(score.shape)[wrapped]
+        found.append((float(heights[i]), step[::-1] * MAP_MM + offset))
     return found
 
 
-def _overlap_correlation(fixed: _BoneMap, moving: _BoneMap, shape: list[int]) -> Singles:
+@numba.njit(cache=True, nogil=True)
+def _peaks(score):  # type: ignore[no-untyped-def]
+    """Positive voxels that no neighbour exceeds; the volume repeats itself beyond its ends."""
+    nz, ny, nx = score.shape
+    peaks = np.zeros(score.shape, np.bool_)
+    for z in range(nz):
+        planes = (z, z - 1 if z > 0 else nz - 1, z + 1 if z < nz - 1 else 0)
+        for y in range(ny):
+            rows = (y, y - 1 if y > 0 else ny - 1, y + 1 if y < ny - 1 else 0)
+            for x in range(nx):
+                here = score[z, y, x]
+                before, after = x - 1 if x > 0 else nx - 1, x + 1 if x < nx - 1 else 0
+                if not (here > 0.0 and score[z, y, before] <= here >= score[z, y, after]):
+                    continue
+                highest = here
+                for a in planes:
+                    for b in rows:
+                        row = score[a, b]
+                        highest = max(highest, row[before], row[x], row[after])
+                peaks[z, y, x] = highest == here
+    return peaks
+
+
+def _overlap_sums(fixed: _BoneMap, m: _Spectra) -> list[Singles]:
+    """Per shift, over the overlap: voxels, both bones, both squares, and the product of bones."""
+    f = _Spectra.of(fixed, m.shape)
+    pairs = (
+        (f.covered, m.covered),
+        (f.bone, m.covered),
+        (f.covered, m.bone),
+        (f.square, m.covered),
+        (f.covered, m.square),
+        (f.bone, m.bone),
+    )
+    return [np.asarray(fft.irfftn(np.conj(a) * b, m.shape)) for a, b in pairs]
+
+
+def _overlap_correlation(fixed: _BoneMap, moving: _BoneMap, of_moving: _Spectra) -> Singles:
     """Correlation coefficient over the overlap for every shift of the moving map."""
-
-    def spectrum(array: Singles) -> Spectrum:
-        return np.asarray(fft.rfftn(array, shape))
-
-    def correlate(a: Spectrum, b: Spectrum) -> Singles:
-        return np.asarray(fft.irfftn(np.conj(a) * b, shape))
-
-    f, ff, fm = (spectrum(a) for a in (fixed.bone, fixed.bone**2, fixed.covered))
-    m, mm, mask = (spectrum(a) for a in (moving.bone, moving.bone**2, moving.covered))
-    overlap = np.maximum(correlate(fm, mask), 1.0)
-    sum_f, sum_m = correlate(f, mask), correlate(fm, m)
-    power_f, power_m = correlate(ff, mask), correlate(fm, mm)
+    overlap, sum_f, sum_m, power_f, power_m, both = _overlap_sums(fixed, of_moving)
+    overlap = np.maximum(overlap, 1.0)
     variance = (power_f - sum_f**2 / overlap) * (power_m - sum_m**2 / overlap)
-    covariance = correlate(f, m) - sum_f * sum_m / overlap
+    covariance = both - sum_f * sum_m / overlap
     share = np.maximum(
         power_f / max(float((fixed.bone**2).sum()), 1.0),
         power_m / max(float((moving.bone**2).sum()), 1.0),
