@@ -9,99 +9,35 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from lesionscore.registration.spline_kernels import sample_values
+
 
 @numba.njit(cache=True, nogil=True)
-def block_average(array, factors, low, high):  # type: ignore[no-untyped-def]
-    """Mean of blocks of voxels, each clipped to [low, high] before; a rest at the end is cut."""
+def block_average(array, factors, low, high, out):  # type: ignore[no-untyped-def]
+    """Mean of blocks of voxels, each clipped to [low, high] before; unknown ones count as low.
+
+    `out` has a voxel for every whole block; a rest at the end is cut.
+    """
     fz, fy, fx = factors
-    nz, ny, nx = array.shape[0] // fz, array.shape[1] // fy, array.shape[2] // fx
-    out = np.zeros((nz, ny, nx), np.float32)
+    nz, ny, nx = out.shape
     scale = np.float32(1.0 / (fz * fy * fx))
-    for z in range(nz):
-        for dz in range(fz):
-            for y in range(ny):
-                for dy in range(fy):
-                    row = array[z * fz + dz, y * fy + dy]
-                    for x in range(nx):
-                        total = np.float32(0.0)
-                        for dx in range(fx):
-                            value = np.float32(row[x * fx + dx])
-                            total += min(max(value, low), high)
-                        out[z, y, x] += total
+    least, most = np.float32(low), np.float32(high)
+    columns = np.empty(nx * fx, np.float32)
     for z in range(nz):
         for y in range(ny):
+            columns[:] = 0.0
+            for dz in range(fz):
+                for dy in range(fy):
+                    row = array[z * fz + dz, y * fy + dy]
+                    for x in range(nx * fx):
+                        value = np.float32(row[x])
+                        value = value if value > least else least
+                        columns[x] += value if value < most else most
             for x in range(nx):
-                out[z, y, x] *= scale
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _weights(t, value, slope):  # type: ignore[no-untyped-def]
-    """Cubic B-spline weights of the four neighbours at fraction `t`, and their slopes."""
-    s = 1.0 - t
-    value[0] = s * s * s / 6.0
-    value[1] = 2.0 / 3.0 - 0.5 * t * t * (2.0 - t)
-    value[2] = 2.0 / 3.0 - 0.5 * s * s * (2.0 - s)
-    value[3] = t * t * t / 6.0
-    slope[0] = -0.5 * s * s
-    slope[1] = t * (1.5 * t - 2.0)
-    slope[2] = s * (2.0 - 1.5 * s)
-    slope[3] = 0.5 * t * t
-
-
-@numba.njit(cache=True, nogil=True)
-def sample(coefficients, index_from_point, points, values, gradients):  # type: ignore[no-untyped-def]
-    """Evaluate a cubic spline at points; NaN outside.
-
-    `index_from_point` is (3, 4) and gives indices in the order z, y, x. `gradients`, (n, 3), is
-    filled with slopes along the point's own axes unless it has no rows.
-    """
-    nz, ny, nx = coefficients.shape
-    with_gradient = gradients.shape[0] > 0
-    m = index_from_point
-    wz, wy, wx = np.empty(4), np.empty(4), np.empty(4)
-    sz, sy, sx = np.empty(4), np.empty(4), np.empty(4)
-    kx = np.empty(4, np.int64)
-    for i in range(points.shape[0]):
-        px, py, pz = points[i, 0], points[i, 1], points[i, 2]
-        z = m[0, 0] * px + m[0, 1] * py + m[0, 2] * pz + m[0, 3]
-        y = m[1, 0] * px + m[1, 1] * py + m[1, 2] * pz + m[1, 3]
-        x = m[2, 0] * px + m[2, 1] * py + m[2, 2] * pz + m[2, 3]
-        inside = -1e-6 < z < nz - 1 + 1e-6 and -1e-6 < y < ny - 1 + 1e-6
-        inside = inside and -1e-6 < x < nx - 1 + 1e-6
-        if not inside:
-            values[i] = np.nan
-            if with_gradient:
-                gradients[i, 0] = gradients[i, 1] = gradients[i, 2] = 0.0
-            continue
-        z, y, x = max(z, 0.0), max(y, 0.0), max(x, 0.0)
-        iz, iy, ix = int(z), int(y), int(x)
-        _weights(z - iz, wz, sz)
-        _weights(y - iy, wy, sy)
-        _weights(x - ix, wx, sx)
-        for c in range(4):
-            kx[c] = min(max(ix + c - 1, 0), nx - 1)
-        value = gz = gy = gx = 0.0
-        for a in range(4):
-            plane = coefficients[min(max(iz + a - 1, 0), nz - 1)]
-            plane_value = plane_y = plane_x = 0.0
-            for b in range(4):
-                row = plane[min(max(iy + b - 1, 0), ny - 1)]
-                r0, r1, r2, r3 = row[kx[0]], row[kx[1]], row[kx[2]], row[kx[3]]
-                line = wx[0] * r0 + wx[1] * r1 + wx[2] * r2 + wx[3] * r3
-                plane_value += wy[b] * line
-                if with_gradient:
-                    plane_y += sy[b] * line
-                    plane_x += wy[b] * (sx[0] * r0 + sx[1] * r1 + sx[2] * r2 + sx[3] * r3)
-            value += wz[a] * plane_value
-            if with_gradient:
-                gz += sz[a] * plane_value
-                gy += wz[a] * plane_y
-                gx += wz[a] * plane_x
-        values[i] = value
-        if with_gradient:
-            for c in range(3):
-                gradients[i, c] = m[0, c] * gz + m[1, c] * gy + m[2, c] * gx
+                total = np.float32(0.0)
+                for dx in range(fx):
+                    total += columns[x * fx + dx]
+                out[z, y, x] = total * scale
 
 
 @numba.njit(cache=True, nogil=True)
@@ -301,12 +237,11 @@ def fit(  # type: ignore[no-untyped-def]
     index = np.empty((3, 4))
     moving, final = np.empty(n), np.empty(n)
     brightness = np.array([1.0, 0.0])
-    no_gradients = np.empty((0, 3))
     converged = 0.0
     factor = 1.0
     for _ in range(int(rule[3]) + 1):
         _composed(index_from_mm, matrix, index)
-        sample(coefficients, index, positions, moving, no_gradients)
+        sample_values(coefficients, index, positions, moving)
         factor = robust_weights(moving, fixed, gradient2, brightness, model, weights, final)
         if converged > 0.0:
             break
