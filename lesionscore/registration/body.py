@@ -12,8 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lesionscore.registration.overlap import overlaps
-from lesionscore.registration.pieces import Piece, PieceRule, fit_piece, make_pieces
-from lesionscore.registration.rigid import FitRule, RigidFit
+from lesionscore.registration.pieces import (
+    PieceFits,
+    PieceRule,
+    Pieces,
+    fit_pieces,
+    make_pieces,
+)
+from lesionscore.registration.rigid import FitRule
 from lesionscore.registration.scan import (
     PreparedScan,
     SplineImage,
@@ -24,6 +30,7 @@ from lesionscore.registration.scan import (
 from lesionscore.registration.threads import ordered_map
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 LEVEL_SLIPS_MM = (-72.0, -60.0, -48.0, -36.0, -24.0, -14.0, 14.0, 24.0, 36.0, 48.0, 60.0, 72.0)
 APART_MM = 10.0
@@ -73,16 +80,17 @@ def align_bodies(
     target = spline_image(windowed(moving.coarse), sigmas[1])
     pieces = make_pieces(fixed.coarse, image, VOTES, threads=threads)
     starts = overlaps(fixed.middle, moving.middle, threads)
-    if not pieces or not starts:
+    if pieces is None or not starts:
         return []
-    middle = np.append(np.mean([piece.centre_mm for piece in pieces], axis=0), 1.0)
-    some = pieces[:: -(-len(pieces) // FIRST_VOTERS)]
-    found = ordered_map(lambda start: _voted(some, target, start), starts, threads)
+    middle = np.append(pieces.centres_mm.mean(axis=0), 1.0)
+    everyone = np.arange(len(pieces))
+    some = everyone[:: -(-len(pieces) // FIRST_VOTERS)]
+    found = ordered_map(lambda start: _voted(pieces, some, target, start), starts, threads)
     best = max(found, key=lambda candidate: candidate.score)
     levels = _other_levels(best.matrix)
-    found += ordered_map(lambda start: _voted(some, target, start), levels, threads)
-    last = _apart(found, middle)[:FINALISTS]
-    found = ordered_map(lambda one: _voted(pieces, target, one.matrix), last, threads)
+    found += ordered_map(lambda start: _voted(pieces, some, target, start), levels, threads)
+    last = [candidate.matrix for candidate in _apart(found, middle)[:FINALISTS]]
+    found = ordered_map(lambda start: _voted(pieces, everyone, target, start), last, threads)
     return _apart(found, middle)
 
 
@@ -107,28 +115,27 @@ def _other_levels(matrix: Floats) -> list[Floats]:
     return slipped
 
 
-def _voted(pieces: list[Piece], target: SplineImage, start: Floats) -> BodyAlignment:
-    """Let every piece fit itself; go to where most agree, and again; the last vote counts."""
+def _voted(pieces: Pieces, voters: Integers, target: SplineImage, start: Floats) -> BodyAlignment:
+    """Let every voter fit itself; go to where most agree, and again; the last vote counts."""
     matrix = start
     for _ in range(ROUNDS):
-        votes = [fit_piece(piece, target, matrix, VOTES) for piece in pieces]
-        known = [(quality, fit.matrix) for quality, fit in votes if quality >= 0]
-        score = sum(quality for quality, _ in known) / (len(known) + 3.0)
-        if not known:
+        votes = fit_pieces(pieces, voters, target, matrix, VOTES)
+        known = votes.qualities[votes.qualities >= 0]
+        score = float(known.sum()) / (len(known) + 3.0)
+        if len(known) == 0:
             break
-        matrix = _agreed(pieces, votes, matrix)
+        matrix = _agreed(pieces.centres_mm[voters], votes, matrix)
     return BodyAlignment(matrix, score)
 
 
-def _agreed(pieces: list[Piece], votes: list[tuple[float, RigidFit]], matrix: Floats) -> Floats:
+def _agreed(centres_mm: Floats, votes: PieceFits, matrix: Floats) -> Floats:
     """Rigid transform of the pieces' centres that most of the pieces' fits agree with."""
-    chosen = [k for k, (quality, _) in enumerate(votes) if quality > 0]
-    if len(chosen) < 3:
+    chosen = votes.qualities > 0
+    if np.count_nonzero(chosen) < 3:
         return matrix
-    here = np.asarray([pieces[k].centre_mm for k in chosen])
-    fits = np.asarray([votes[k][1].matrix for k in chosen])
+    here, fits = centres_mm[chosen], votes.matrices[chosen]
     there = (fits[:, :3, :3] * here[:, None, :]).sum(axis=2) + fits[:, :3, 3]
-    trust = np.asarray([votes[k][0] for k in chosen]) ** 2
+    trust = votes.qualities[chosen] ** 2
     for _ in range(10):
         moved = (matrix[None, :3, :3] * here[:, None, :]).sum(axis=2) + matrix[:3, 3]
         weights = trust / (1.0 + ((there - moved) ** 2).sum(axis=1) / AGREEMENT_MM**2) ** 2

@@ -15,8 +15,6 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from lesionscore.registration.scan import Level
-
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
@@ -96,31 +94,53 @@ def _valley_depth(values, ways, steps, lowest, highest, least):  # type: ignore[
     """How far each voxel between two levels lies below the lower of its two sides, at most."""
     nz, ny, nx = values.shape
     depth = np.zeros(values.shape, np.float32)
+    rim = steps.max()  # nothing is high beyond the array
+    padded = np.full((nz + 2 * rim, ny + 2 * rim, nx + 2 * rim), np.float32(-1e6))
+    padded[rim : nz + rim, rim : ny + rim, rim : nx + rim] = values
+    flat = padded.ravel()
+    strides = (ways[:, 0] * (ny + 2 * rim) + ways[:, 1]) * (nx + 2 * rim) + ways[:, 2]
     for z in range(nz):
         for y in range(ny):
+            first = ((z + rim) * (ny + 2 * rim) + y + rim) * (nx + 2 * rim) + rim
             for x in range(nx):
                 value = values[z, y, x]
                 if value < lowest or value > highest:
                     continue
                 deepest = least
                 for w in range(ways.shape[0]):
-                    lower = np.float32(1e6)
-                    for side in (-1, 1):
-                        side_high = np.float32(-1e6)
-                        for k in range(1, steps[w] + 1):
-                            a = z + side * k * ways[w, 0]
-                            b = y + side * k * ways[w, 1]
-                            c = x + side * k * ways[w, 2]
-                            if not (0 <= a < nz and 0 <= b < ny and 0 <= c < nx):
-                                break
-                            side_high = max(side_high, values[a, b, c])
-                        lower = min(lower, side_high)
-                        if lower - value <= deepest:
-                            break
-                    deepest = max(deepest, lower - value)
+                    lower = _highest(flat, first + x, strides[w], steps[w])
+                    if lower - value <= deepest:
+                        continue
+                    other = _highest(flat, first + x, -strides[w], steps[w])
+                    lower = other if other < lower else lower
+                    deepest = lower - value if lower - value > deepest else deepest
                 if deepest > least:
                     depth[z, y, x] = deepest
     return depth
+
+
+@numba.njit(cache=True, nogil=True)
+def _highest(flat, k, stride, steps):  # type: ignore[no-untyped-def]
+    """Highest of the next values, `stride` apart, after the one at `k`."""
+    highest = flat[np.uint64(k + stride)]
+    for step in range(2, steps + 1):
+        value = flat[np.uint64(k + step * stride)]
+        highest = value if value > highest else highest
+    return highest
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _cost(values, depth, dense, soft, soft_cost, valley, out):  # type: ignore[no-untyped-def]
+    """Cost of a millimetre from the values and the depth of the valleys in them."""
+    for k in range(values.size):
+        softness = (dense - values[k]) / (dense - soft)
+        softness = max(softness, depth[k] / valley - np.float32(1.0))
+        if softness <= 0.0:
+            out[k] = 1.0
+        elif softness >= 1.0:
+            out[k] = soft_cost
+        else:
+            out[k] = soft_cost**softness
 
 
 def valley_depth(
@@ -139,7 +159,6 @@ def valley_depth(
         Voxel spacing.
     levels_hu : tuple of float
         Voxels below the first are soft and above the second bone in any case; their depth is 0.
-
     least_hu : float
         A depth up to this is given as 0.
 
@@ -158,31 +177,11 @@ def valley_depth(
 
 def travel_cost(array: Singles, spacing_zyx_mm: tuple[float, float, float]) -> Singles:
     """Cost of a millimetre: 1 in dense bone, rising to `SOFT_COST` in soft tissue and gaps."""
-    softness = np.clip((DENSE_HU - array) / (DENSE_HU - SOFT_HU), 0.0, 1.0)
     depth = valley_depth(array, spacing_zyx_mm, (SOFT_HU, HIGHEST_GAP_HU), VALLEY_HU)
-    softness = np.maximum(softness, np.clip(depth / VALLEY_HU - 1.0, 0.0, 1.0))
-    return np.asarray(SOFT_COST**softness, np.float32)
-
-
-def bone_distance(level: Level, seeds_zyx: npt.NDArray[np.int64], limit_mm: float) -> Singles:
-    """Distance through bone from the nearest seed, in mm of bone, on a level's voxels.
-
-    Parameters
-    ----------
-    level : Level
-        Block of a scan.
-    seeds_zyx : ndarray, shape (n, 3), int
-        Voxels at distance 0.
-    limit_mm : float
-        Voxels farther than this stay at a million.
-
-    Returns
-    -------
-    ndarray, shape of the level, float32
-        The distances.
-    """
-    z, y, x = level.grid.spacing_xyz_mm[::-1]
-    return shortest_way(travel_cost(level.array, (z, y, x)), (z, y, x), seeds_zyx, limit_mm)
+    cost = np.empty(array.shape, np.float32)
+    levels = (np.float32(hu) for hu in (DENSE_HU, SOFT_HU, SOFT_COST, VALLEY_HU))
+    _cost(np.ascontiguousarray(array, np.float32).ravel(), depth.ravel(), *levels, cost.ravel())
+    return cost
 
 
 def shortest_way(

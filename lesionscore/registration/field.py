@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lesionscore.registration.pieces import Piece, PieceRule, fit_piece
+from lesionscore.registration.pieces import PieceRule, Pieces, fit_pieces
 from lesionscore.registration.rigid import FitRule
 from lesionscore.registration.scan import SplineImage
 from lesionscore.registration.threads import ordered_map
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 FIELD = PieceRule(
     cell_mm=30.0,
@@ -40,6 +41,7 @@ FIELD = PieceRule(
 )
 FROM_BODY, FROM_UNCOVERED = 0.6, 0.05  # trust in the body's transform; in mere prediction
 CONSENT_MM = 6.0
+SHARE = 64  # pieces that a thread takes at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +61,13 @@ def field_quality(nodes: list[FieldNode]) -> float:
 
 
 def propagate(
-    pieces: list[Piece], target: SplineImage, body: Floats, threads: int = 1
+    pieces: Pieces, target: SplineImage, body: Floats, threads: int = 1
 ) -> list[FieldNode]:
     """Accept the best fitting piece, hand its transform to its neighbours, and so on.
 
     Parameters
     ----------
-    pieces : list of Piece
+    pieces : Pieces
         Pieces of the fixed scan.
     target : SplineImage
         The moving scan at the same resolution.
@@ -77,8 +79,13 @@ def propagate(
     list of FieldNode
         In the order of `pieces`.
     """
-    first = ordered_map(lambda piece: _attempt(piece, target, body, FROM_BODY), pieces, threads)
-    best = [_with_consent(first, pieces[i], i) for i in range(len(pieces))]
+    everyone = np.arange(len(pieces))
+    shares = [everyone[i : i + SHARE] for i in range(0, len(pieces), SHARE)]
+    tried = ordered_map(
+        lambda share: _attempts(pieces, share, target, body, FROM_BODY), shares, threads
+    )
+    first = [node for nodes in tried for node in nodes]
+    best = [_with_consent(first, pieces.neighbours[i], i) for i in range(len(pieces))]
     done: dict[int, FieldNode] = {}
     queue = [(-node.quality, serial, serial) for serial, node in enumerate(best)]
     heapq.heapify(queue)
@@ -89,10 +96,9 @@ def propagate(
             continue
         done[i] = best[i]
         trust = 1.0 if best[i].covered else best[i].quality
-        for j in pieces[i].neighbours:
-            if j in done:
-                continue
-            candidate = _attempt(pieces[j], target, best[i].matrix, trust)
+        open_ = np.array([j for j in pieces.neighbours[i] if j not in done], np.int64)
+        candidates = _attempts(pieces, open_, target, best[i].matrix, trust)
+        for j, candidate in zip(open_.tolist(), candidates, strict=True):
             if candidate.quality > best[j].quality:
                 best[j] = candidate
                 heapq.heappush(queue, (-candidate.quality, serial, j))
@@ -100,18 +106,28 @@ def propagate(
     return [done[i] for i in range(len(pieces))]
 
 
-def _with_consent(first: list[FieldNode], piece: Piece, i: int) -> FieldNode:
+def _with_consent(first: list[FieldNode], neighbours: tuple[int, ...], i: int) -> FieldNode:
     """Trust what the body's transform gave only as far as the neighbours' fits agree."""
     node = first[i]
-    here = np.append(piece.centre_mm, 1.0)
-    gaps = [((first[j].matrix - node.matrix) @ here)[:3] for j in piece.neighbours]
-    consent = sum(float(np.linalg.norm(gap)) < CONSENT_MM for gap in gaps) / max(len(gaps), 1)
+    if not neighbours:
+        return replace(node, quality=node.quality * 0.5)
+    gaps = np.array([first[j].matrix for j in neighbours]) - node.matrix
+    moved = gaps[:, :3] @ np.append(node.centre_mm, 1.0)
+    consent = float(np.mean(np.sqrt((moved**2).sum(axis=1)) < CONSENT_MM))
     return replace(node, quality=node.quality * (0.5 + 0.5 * consent))
 
 
-def _attempt(piece: Piece, target: SplineImage, start: Floats, trust: float) -> FieldNode:
-    """Fit a piece from a start; where the target does not cover it, keep the start."""
-    quality, fit = fit_piece(piece, target, start, FIELD)
-    if quality < 0:
-        return FieldNode(piece.centre_mm, start, FROM_UNCOVERED * trust, False)
-    return FieldNode(piece.centre_mm, fit.matrix, trust * quality, True)
+def _attempts(
+    pieces: Pieces, chosen: Integers, target: SplineImage, start: Floats, trust: float
+) -> list[FieldNode]:
+    """Fit some pieces from a start; where the target does not cover one, keep the start."""
+    fits = fit_pieces(pieces, chosen, target, start, FIELD)
+    centres = pieces.centres_mm[chosen]
+    return [
+        FieldNode(centre, start, FROM_UNCOVERED * trust, False)
+        if quality < 0
+        else FieldNode(centre, matrix, trust * quality, True)
+        for centre, matrix, quality in zip(
+            centres, fits.matrices, fits.qualities.tolist(), strict=True
+        )
+    ]

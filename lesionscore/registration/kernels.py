@@ -279,6 +279,45 @@ def fit(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def fit_each(  # type: ignore[no-untyped-def]
+    coefficients,
+    index_from_mm,
+    positions,
+    fixed,
+    gradients,
+    weights,
+    bounds,
+    centres,
+    chosen,
+    start,
+    model,
+    rule,
+):
+    """Do `fit` for each of the chosen pieces; piece k has the points bounds[k] to bounds[k + 1].
+
+    Returns the pieces' maps, (n, 3, 4), and states, (n, 6), as `fit` gives them.
+    """
+    matrices = np.empty((chosen.shape[0], 3, 4))
+    states = np.empty((chosen.shape[0], 6))
+    for i in range(chosen.shape[0]):
+        k = chosen[i]
+        a, b = bounds[k], bounds[k + 1]
+        matrices[i], states[i], _, _ = fit(
+            coefficients,
+            index_from_mm,
+            positions[a:b],
+            fixed[a:b],
+            gradients[a:b],
+            weights[a:b],
+            centres[k],
+            start,
+            model,
+            rule,
+        )
+    return matrices, states
+
+
+@numba.njit(cache=True, nogil=True)
 def block_motion(blocks, count, gradients, residuals, weights, ridge):  # type: ignore[no-untyped-def]
     """Shift of every block of points that its residuals ask for (Lucas-Kanade), shape (count, 3).
 

@@ -6,14 +6,16 @@ transform (`body`) and carry it outward (`field`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from lesionscore.registration.bone import bone_distance
-from lesionscore.registration.rigid import FitRule, RigidFit, Samples, fit_rigid
+from lesionscore.registration.bone import shortest_way, travel_cost
+from lesionscore.registration.kernels import fit_each
+from lesionscore.registration.rigid import FitRule, Samples
 from lesionscore.registration.scan import Level, SplineImage
 from lesionscore.registration.threads import ordered_map
 
@@ -43,17 +45,65 @@ class PieceRule:
     fit: FitRule
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
-    """A piece of bone: its samples, and the pieces that it can hand its transform to."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Pieces:
+    """Pieces of bone, the samples of one after those of the other.
 
-    samples: Samples
-    neighbours: tuple[int, ...]
+    Parameters
+    ----------
+    positions_mm, values, gradients, weights : ndarray, shape (n, 3), (n,), (n, 3), (n,)
+        Samples of all pieces, as in `Samples`.
+    bounds : ndarray, shape (m + 1,), int
+        Piece k has the samples ``bounds[k]`` to ``bounds[k + 1]``.
+    centres_mm : ndarray, shape (m, 3)
+        The places they were made around, LPS.
+    neighbours : tuple of tuple of int
+        For each piece, those that it can hand its transform to.
+    """
 
-    @property
-    def centre_mm(self) -> Floats:
-        """The place it was made around."""
-        return self.samples.centre_mm
+    positions_mm: Floats
+    values: Floats
+    gradients: Floats
+    weights: Floats
+    bounds: Integers
+    centres_mm: Floats
+    neighbours: tuple[tuple[int, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.centres_mm)
+
+    @classmethod
+    def from_samples(
+        cls, samples: Sequence[Samples], neighbours: Sequence[tuple[int, ...]]
+    ) -> Pieces:
+        """Join the samples of single pieces."""
+        counts = [0, *(len(one.values) for one in samples)]
+        return cls(
+            positions_mm=np.concatenate([one.positions_mm for one in samples]),
+            values=np.concatenate([one.values for one in samples]),
+            gradients=np.concatenate([one.gradients for one in samples]),
+            weights=np.concatenate([one.weights for one in samples]),
+            bounds=np.cumsum(counts, dtype=np.int64),
+            centres_mm=np.array([one.centre_mm for one in samples]),
+            neighbours=tuple(neighbours),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PieceFits:
+    """Fits of some pieces.
+
+    Parameters
+    ----------
+    matrices : ndarray, shape (n, 4, 4)
+        ``moving_from_fixed`` of each.
+    qualities : ndarray, shape (n,)
+        Correlation, less the farther the fit had to go; negative where the target does not
+        cover the piece.
+    """
+
+    matrices: Floats
+    qualities: Floats
 
 
 def make_pieces(
@@ -62,7 +112,7 @@ def make_pieces(
     rule: PieceRule,
     places_mm: Floats | None = None,
     threads: int = 1,
-) -> list[Piece]:
+) -> Pieces | None:
     """Cut the bone of a level into overlapping pieces, and link them.
 
     Parameters
@@ -78,17 +128,18 @@ def make_pieces(
 
     Returns
     -------
-    list of Piece
-        Empty if there is no bone.
+    Pieces or None
+        None if there is no bone.
     """
     voxels = _piece_voxels(level, rule, places_mm)
     if len(voxels) == 0:
-        return []
+        return None
     positions = level.grid.positions_mm(voxels)
     tree = cKDTree(positions)
+    costs = Level(travel_cost(level.array, level.grid.spacing_xyz_mm[::-1]), level.grid)
 
-    def piece(i: int) -> Piece:
-        samples, block, distance = _piece_samples(level, image, rule, positions[i])
+    def piece(i: int) -> tuple[Samples, tuple[int, ...]]:
+        samples, block, distance = _piece_samples(costs, image, rule, positions[i])
         near = [j for j in tree.query_ball_point(positions[i], 1.6 * rule.reach_mm) if j != i]
         index = np.rint(block.grid.index_zyx(positions[near])).astype(int).reshape(-1, 3)
         inside = ((index >= 0) & (index < block.grid.shape_zyx)).all(axis=1)
@@ -97,29 +148,52 @@ def make_pieces(
         straight = np.sqrt(((positions[near] - positions[i]) ** 2).sum(axis=1))
         cost = np.minimum(ways, 40.0 + 2.0 * straight)
         order = np.argsort(cost, kind="stable")[:NEIGHBOURS]
-        return Piece(samples, tuple(int(near[k]) for k in order))
+        return samples, tuple(int(near[k]) for k in order)
 
-    return ordered_map(piece, range(len(positions)), threads)
+    made = ordered_map(piece, range(len(positions)), threads)
+    return Pieces.from_samples([one for one, _ in made], [near for _, near in made])
 
 
-def fit_piece(
-    piece: Piece, target: SplineImage, start: Floats, rule: PieceRule
-) -> tuple[float, RigidFit]:
-    """Fit a piece from a start.
+def fit_pieces(
+    pieces: Pieces, chosen: Integers, target: SplineImage, start: Floats, rule: PieceRule
+) -> PieceFits:
+    """Fit some of the pieces, each by itself, from one start.
 
-    Returns
-    -------
-    quality : float
-        Correlation, less the farther the fit had to go; negative where the target does not
-        cover the piece.
-    fit : RigidFit
-        The fit.
+    Parameters
+    ----------
+    pieces : Pieces
+        All pieces.
+    chosen : ndarray, shape (n,), int
+        Which of them.
+    target : SplineImage
+        The moving scan.
+    start : ndarray, shape (4, 4)
+        ``moving_from_fixed`` that every fit begins with.
+    rule : PieceRule
+        How a piece is fitted.
     """
-    fit = fit_rigid(piece.samples, target, start, rule.fit)
-    if fit.covered < LEAST_COVERED:
-        return -1.0, fit
-    way = float(np.linalg.norm(((fit.matrix - start) @ np.append(piece.centre_mm, 1.0))[:3]))
-    return max(fit.correlation, 0.0) * float(np.exp(-0.5 * (way / rule.expected_mm) ** 2)), fit
+    maps, states = fit_each(
+        target.coefficients,
+        target.index_from_mm,
+        pieces.positions_mm,
+        pieces.values,
+        pieces.gradients,
+        pieces.weights,
+        pieces.bounds,
+        pieces.centres_mm,
+        chosen,
+        np.ascontiguousarray(start[:3]),
+        rule.fit.noise_model,
+        rule.fit.limits,
+    )
+    correlation, covered = states[:, 4], states[:, 5]
+    change, centres = maps - start[:3], pieces.centres_mm[chosen]
+    gone = (change[:, :, :3] * centres[:, None, :]).sum(axis=2) + change[:, :, 3]
+    doubt = np.exp(-0.5 * (gone**2).sum(axis=1) / rule.expected_mm**2)
+    quality = np.where(covered < LEAST_COVERED, -1.0, np.maximum(correlation, 0.0) * doubt)
+    matrices = np.tile(np.eye(4), (len(chosen), 1, 1))
+    matrices[:, :3] = maps
+    return PieceFits(matrices=matrices, qualities=quality)
 
 
 def _piece_voxels(level: Level, rule: PieceRule, places_mm: Floats | None) -> Integers:
@@ -147,18 +221,19 @@ def _piece_voxels(level: Level, rule: PieceRule, places_mm: Floats | None) -> In
 
 
 def _piece_samples(
-    level: Level, image: SplineImage, rule: PieceRule, position: Floats
+    costs: Level, image: SplineImage, rule: PieceRule, position: Floats
 ) -> tuple[Samples, Level, npt.NDArray[np.float32]]:
     """Points of the bone around a place, weighing less the longer the way through bone."""
-    block = level.crop(position, rule.reach_mm) or level
+    block = costs.crop(position, rule.reach_mm) or costs
     seed = np.rint(block.grid.index_zyx(position)).astype(np.int64)
     seed = np.clip(seed, 0, np.asarray(block.grid.shape_zyx) - 1)
-    distance = bone_distance(block, seed[None], rule.limit_mm)
-    index = np.argwhere(distance < rule.limit_mm)
-    if len(index) > rule.points:
-        index = index[np.linspace(0, len(index) - 1, rule.points).astype(np.int64)]
-    points = block.grid.positions_mm(index)
+    cost = np.ascontiguousarray(block.array)
+    distance = shortest_way(cost, block.grid.spacing_xyz_mm[::-1], seed[None], rule.limit_mm)
+    near = np.flatnonzero(distance < rule.limit_mm)
+    if len(near) > rule.points:
+        near = near[np.linspace(0, len(near) - 1, rule.points).astype(np.int64)]
+    points = block.grid.positions_mm(np.column_stack(np.unravel_index(near, distance.shape)))
     values, gradients = image.values_and_gradients(points)
-    way = distance[tuple(index.T)].astype(np.float64)
+    way = distance.ravel()[near].astype(np.float64)
     weights = np.exp(-0.5 * (way / rule.fall_mm) ** 2)
     return Samples(points, values, gradients, weights, position), block, distance

@@ -80,6 +80,11 @@ class FitRule:
     tolerance_mm: float = 0.005
 
     @property
+    def noise_model(self) -> Floats:
+        """The numbers that residuals are judged by, as the kernel takes them."""
+        return np.array([self.noise_hu, self.slack_mm, self.outlier])
+
+    @property
     def limits(self) -> Floats:
         """The numbers that bound the motion, as the kernel takes them."""
         return np.array(
@@ -137,7 +142,7 @@ def fit_rigid(samples: Samples, target: SplineImage, start: Floats, rule: FitRul
         samples.weights,
         samples.centre_mm,
         np.ascontiguousarray(start[:3]),
-        np.array([rule.noise_hu, rule.slack_mm, rule.outlier]),
+        rule.noise_model,
         rule.limits,
     )
     return RigidFit(

@@ -58,10 +58,10 @@ def align_skeleton(
     if not bodies:
         return None
     sigmas = common_sigmas(fixed.middle.grid, moving.middle.grid, 2.0, np.eye(3))
-    image = spline_image(windowed(fixed.middle), sigmas[0])
-    target = spline_image(windowed(moving.middle), sigmas[1])
+    image = spline_image(windowed(fixed.middle, threads), sigmas[0])
+    target = spline_image(windowed(moving.middle, threads), sigmas[1])
     pieces = make_pieces(fixed.middle, image, FIELD, places_mm, threads)
-    if not pieces:
+    if pieces is None:
         return None
     tried: list[tuple[float, list[FieldNode]]] = []
     for body in bodies[:MOST_CANDIDATES]:
