@@ -35,7 +35,6 @@ COURSES = {
     "growing": Lesion(half_axes_mm=(9.0, 6.4, 7.7)),
     "filling": Lesion(half_axes_mm=(7.0, 5.0, 6.0), level_hu=100.0),
     "filled_dense": Lesion(half_axes_mm=(10.0, 7.5, 9.0), rim_hu=270.0, level_hu=460.0),
-    "half_filled": Lesion(half_axes_mm=(7.0, 5.0, 6.0), level_hu=122.0),
     "gone": None,
 }
 
