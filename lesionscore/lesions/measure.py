@@ -57,10 +57,12 @@ def _farthest_pair(points: Floats) -> tuple[float, tuple[PositionMm, PositionMm]
         points = points[ConvexHull(points).vertices]
     except QhullError:  # flat or degenerate: all points are looked at
         points = points[:: max(1, len(points) // 2000)]
-    squared = ((points[:, None, :] - points[None, :, :]) ** 2).sum(axis=2)
+    offsets = points - points.mean(axis=0)
+    squared = (offsets**2).sum(axis=1)
+    squared = squared[:, None] + squared[None, :] - 2.0 * (offsets @ offsets.T)
     first, second = np.unravel_index(int(squared.argmax()), squared.shape)
     ends = (_position(points[first]), _position(points[second]))
-    return float(np.sqrt(squared[first, second])), ends
+    return float(np.linalg.norm(points[first] - points[second])), ends
 
 
 def measure_surface(surface: Surface) -> SurfaceSize:

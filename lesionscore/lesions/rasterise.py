@@ -9,17 +9,18 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy import ndimage
 
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.surface import Surface
 from lesionscore.volumes import Grid
+from lesionscore.volumes.blur import blurred
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 FINE_STEP_MM = 0.65  # a voxel is divided until its parts are no longer than this
 BAND_MM = 3.0
 LEAST_BAND_MM = 1.0
+CUT_SIGMAS = 3.5
 MAXIMAL_DIVISION = 9
 STRONGEST_BEND = 0.5  # 1/mm; a stronger bend of the mesh is noise
 
@@ -142,11 +143,13 @@ class FineInside:
             return result
         block = self.inside
         for axis in range(3):
-            sigma = blur_zyx_mm[axis] / self.spacing_zyx_mm[axis]
-            block = ndimage.gaussian_filter1d(block, sigma, axis=axis, mode="nearest", truncate=3.5)
-            step = [slice(None)] * 3
-            step[axis] = slice(None, None, int(self.division[axis]))
-            block = block[tuple(step)]
+            block = blurred(
+                block,
+                blur_zyx_mm[axis] / self.spacing_zyx_mm[axis],
+                axis,
+                cut_sigmas=CUT_SIGMAS,
+                step=int(self.division[axis]),
+            )
         result[tuple(slice(int(a), int(b)) for a, b in zip(self.low, self.high, strict=True))] = (
             block
         )

@@ -16,7 +16,7 @@ from numba import njit
 from lesionscore.lesions.surface import Surface
 
 Floats = npt.NDArray[np.float64]
-CONTROL_POINTS = 320
+CONTROL_POINTS = (80, 320)
 PATTERNS = 90
 KEPT_VARIANCE = 0.995
 
@@ -94,7 +94,7 @@ def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
     """
     normals, _ = surface.vertex_normals()
     points = np.ascontiguousarray(surface.vertices_mm)
-    chosen = _farthest_points(points, min(CONTROL_POINTS, len(points)))
+    chosen = _farthest_points(points, _control_points(surface, smoothness))
     within = _covariance(
         points[chosen], normals[chosen], points[chosen], normals[chosen], smoothness
     )
@@ -111,6 +111,15 @@ def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
         patterns_mm=patterns,
         prior_sd_mm=np.sqrt((patterns**2).sum(axis=1)),
     )
+
+
+def _control_points(surface: Surface, smoothness: Smoothness) -> int:
+    """As many points as lie half the shortest length apart."""
+    shortest_mm = min(length for _, length in smoothness.components)
+    wanted = 0.0
+    if np.isfinite(shortest_mm):
+        wanted = surface.area_mm2 / (np.sqrt(0.75) * (0.5 * shortest_mm) ** 2)
+    return min(int(np.clip(wanted, *CONTROL_POINTS)), len(surface.vertices_mm))
 
 
 def _covariance(

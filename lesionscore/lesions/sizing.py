@@ -35,11 +35,11 @@ def drawn_longest_mm(draws: Floats, parts: Indices | None = None) -> Floats:
     if parts is not None and parts.max() > 0:
         every = [drawn_longest_mm(draws[:, parts == part]) for part in range(parts.max() + 1)]
         return np.asarray(np.max(every, axis=0))
-    directions = half_sphere_directions(500)
-    middle = draws.mean(axis=(0, 1))
+    directions = half_sphere_directions(500).astype(np.float32)
+    offsets = (draws - draws.mean(axis=(0, 1))).astype(np.float32)
     longest = np.empty(len(draws))
-    for number, vertices in enumerate(draws):
-        along = (vertices - middle) @ directions.T
+    for number, vertices in enumerate(offsets):
+        along = vertices @ directions.T
         longest[number] = (along.max(axis=0) - along.min(axis=0)).max()
     return longest
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lesionscore.quantities import PositionMm
-from lesionscore.registration.blur import blurred
 from lesionscore.registration.kernels import block_average
 from lesionscore.registration.spline_kernels import sample_gradients, sample_values
 from lesionscore.registration.threads import available_threads, ordered_map
 from lesionscore.volumes import Grid, Volume
+from lesionscore.volumes.blur import blurred
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
