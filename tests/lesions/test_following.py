@@ -92,9 +92,7 @@ def test_inclusion_is_measured_below_the_voxel(kind: str, limit_mm: float) -> No
     assert np.linalg.norm(np.subtract(lesion.surface.centre_mm, CENTRE_MM)) < 0.4
 
 
-@pytest.mark.parametrize(
-    "course", ["stable", "smaller", "rim", "one_sided", "growing", "filling", "half_filled"]
-)
+@pytest.mark.parametrize("course", ["stable", "smaller", "rim", "one_sided", "growing", "filling"])
 def test_size_at_a_visit(course: str) -> None:
     """The visit's own size, whatever happened to the edge."""
     truth = COURSES[course]
