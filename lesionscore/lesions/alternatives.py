@@ -15,13 +15,16 @@ from lesionscore.lesions.measure import measure_surface
 from lesionscore.lesions.records import LesionSize
 from lesionscore.lesions.surface_fit import SurfaceFit
 
+SIZE_AMBIGUOUS = "size_ambiguous"
+AMBIGUOUS_MM = 1.0
+"""SD between the surfaces' longest diameters; a reader's own is about as large."""
 TEMPERATURE = 3.0
 """Costs differ by so many times more than they should: no model of bone is that exact."""
 LEAST_WEIGHT = 0.02
 """Relative to the most probable surface."""
 
 
-def averaged_size(size: LesionSize, likely: list[SurfaceFit]) -> LesionSize:
+def averaged_size(size: LesionSize, likely: list[SurfaceFit]) -> tuple[LesionSize, tuple[str, ...]]:
     """Average a size over the surfaces that a scan allows.
 
     Parameters
@@ -33,15 +36,17 @@ def averaged_size(size: LesionSize, likely: list[SurfaceFit]) -> LesionSize:
 
     Returns
     -------
-    LesionSize
+    size : LesionSize
         Expected sizes; the spread between the surfaces is in their SD. The ends of the longest
         diameter stay those of the most probable surface.
+    flags : tuple of str
+        ``size_ambiguous`` where the longest diameters of the surfaces differ much.
     """
     costs = np.array([fit.cost for fit in likely])
     weights = np.exp((costs[0] - costs) / TEMPERATURE)
     kept = [k for k, weight in enumerate(weights) if k == 0 or weight >= LEAST_WEIGHT]
     if len(kept) == 1:
-        return size
+        return size, ()
     weights = weights[kept] / weights[kept].sum()
     sizes = [measure_surface(likely[k].surface) for k in kept]
 
@@ -57,7 +62,7 @@ def averaged_size(size: LesionSize, likely: list[SurfaceFit]) -> LesionSize:
     volume, volume_sd = moments("volume_ml")
     longest_mm = size.longest_diameter_mm + longest
     axial_mm = min(size.axial_diameter_mm + axial, longest_mm)
-    return replace(
+    averaged = replace(
         size,
         longest_diameter_mm=longest_mm,
         longest_diameter_sd_mm=float(np.hypot(size.longest_diameter_sd_mm, longest_sd)),
@@ -69,3 +74,4 @@ def averaged_size(size: LesionSize, likely: list[SurfaceFit]) -> LesionSize:
         volume_ml=size.volume_ml + volume,
         volume_sd_ml=float(np.hypot(size.volume_sd_ml, volume_sd)),
     )
+    return averaged, (SIZE_AMBIGUOUS,) if longest_sd > AMBIGUOUS_MM else ()

@@ -168,7 +168,7 @@ def _read_visit(
     if inclusion.cortex_broken:
         best = beside_new_cortex(best, evidence, arena, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    size = averaged_size(_size(best, inclusion, scan.registration_error_mm), likely)
+    size, ambiguous = averaged_size(_size(best, inclusion, scan.registration_error_mm), likely)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
     broken = inclusion.cortex_broken
     against = BROKEN_PRIOR_ODDS if broken else COMPLETE_PRIOR_ODDS
@@ -194,7 +194,7 @@ def _read_visit(
     reading = replace(
         blank,
         status=ReadingStatus.EVALUABLE,
-        flags=blank.flags + events,
+        flags=blank.flags + events + (() if complete else ambiguous),
         presence=presence,
         complete_probability=max(gone, 0.5) if complete else gone,
         size=size if presence is Presence.PRESENT else None,

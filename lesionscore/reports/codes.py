@@ -54,6 +54,7 @@ _LESION = {
     "little_contrast": "The place is hardly less dense than its bone: check the outline.",
     "cortex_broken": "The lesion had broken the cortex; part of its outline is the given one.",
     "lesion_split": "The lesion has split.",
+    "size_ambiguous": "The scan allows outlines of different size; the size is their mean.",
     "mask_refused": "The mask cannot be used with the inclusion CT; the finding says why.",
     "measurable_limit_unknown": "Whether the lesion is large enough to measure is not known.",
     "new_lesion": "A new lesion, first seen after inclusion.",

@@ -226,8 +226,9 @@ def test_sizes_of_likely_surfaces_are_averaged() -> None:
     size = lesion_size(fit.surface, fit.draw(20, 1))
     smaller = Surface(vertices_mm=0.8 * fit.surface.vertices_mm, faces=fit.surface.faces)
     alike, unlike = (replace(fit, surface=smaller, cost=fit.cost + more) for more in (0.0, 50.0))
-    assert averaged_size(size, [fit, unlike]) == size
-    both = averaged_size(size, [fit, alike])
+    assert averaged_size(size, [fit, unlike]) == (size, ())
+    both, flags = averaged_size(size, [fit, alike])
+    assert flags == ("size_ambiguous",)
     assert both.longest_diameter_mm == pytest.approx(0.9 * size.longest_diameter_mm, rel=0.01)
     assert both.volume_ml == pytest.approx(0.5 * (1.0 + 0.8**3) * size.volume_ml, rel=0.01)
     spread = 0.1 * size.longest_diameter_mm
