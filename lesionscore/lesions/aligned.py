@@ -27,7 +27,7 @@ PLACEMENT_MM = 0.15
 LESION_SD_HU = 15.0
 FIELD_SD_HU = 15.0
 RIM_SD_HU, RIM_LOSS_SD_HU = 30.0, 10.0
-BLUR_SD = 0.2
+BLUR_SD = 0.12
 SOFT_TISSUE_MM = 1.0
 """Beyond this outside the bone's outline soft tissue has its own motion."""
 AIR_HU = -250.0

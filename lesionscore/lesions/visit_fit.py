@@ -122,7 +122,7 @@ def _searched(
     first = sorted([tried(basis, price, evidence) for basis, price in bases], key=_cost)
     rim = replace(evidence, rim_hu=RIM_HU)
     others = [tried(one.fit.basis, one.price, rim) for one in first[:RIMMED]]
-    if contrast > LEAST_INFILLED_HU:
+    if contrast > LEAST_INFILLED_HU and not inclusion.cortex_broken:
         infilled = replace(
             evidence,
             lesion_hu=evidence.lesion_hu + INFILL[0] * contrast,
