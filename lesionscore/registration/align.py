@@ -7,6 +7,7 @@ finer surroundings, with the lesion's own voxels left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -63,15 +64,18 @@ def align_lesions(
     threads = available_threads()
     # small products in own threads: a linear algebra library's threads would fight them
     with threadpool_limits(limits=1, user_api="blas"):
-        skeleton = align_skeleton(fixed, moving, places, threads)
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            # fills the processors where the skeleton has to wait for itself
+            finding = [pool.submit(own_bone, fixed, region, regions) for region in regions]
+            skeleton = align_skeleton(fixed, moving, places, threads)
+            own = [one.result() for one in finding]
         if skeleton is None:
             return {region.lesion_id: _no_common_bone(region.lesion_id) for region in regions}
         nodes = list(skeleton.nodes)
         starts = [_starts(nodes, i) for i in range(len(regions))]
 
         def zoomed(i: int) -> Zoomed:
-            own = own_bone(fixed, regions[i], regions)
-            return Zoomed(own, align_locally(fixed, moving, own, starts[i]))
+            return Zoomed(own[i], align_locally(fixed, moving, own[i], starts[i]))
 
         lesions = ordered_map(zoomed, range(len(regions)), threads)
 
