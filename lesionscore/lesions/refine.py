@@ -93,7 +93,22 @@ def refine(
 
 
 def contact_at(surface: Surface, patch: Patch, lesion_hu: float) -> float:
-    """Share of a surface, not fitted yet, that has bone beside it (see `bone_beside`)."""
+    """Share of a surface that has bone beside it, before anything is fitted.
+
+    Parameters
+    ----------
+    surface : Surface
+        A reader's outline.
+    patch : Patch
+        The inclusion's voxels.
+    lesion_hu : float
+        Level inside.
+
+    Returns
+    -------
+    float
+        Share of the area, 0 to 1 (see `bone_beside`).
+    """
     dense = bone_contact(surface, bone_beside(patch, surface, lesion_hu))
     if dense == 1.0:
         return dense
