@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ import SimpleITK as sitk
 from typer.testing import CliRunner, Result
 
 from lesionscore.cli.app import app
+from lesionscore.pipeline import inclusion, patient
 from lesionscore.tables.lesions import CONTRACT
 from tests.small_study import CENTRES_MM, write_small_study
 
@@ -204,6 +206,49 @@ def test_a_patient_who_fails_unforeseen_leaves_the_others_untouched(
     assert after[~kept]["reason"].str.contains("patient_failed").all()
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert "ZeroDivisionError" in run["patients"][0]["trace"]
+
+
+def fail_at_inclusion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first lesion stop with an error where it is found."""
+    original = inclusion.segment_inclusion
+
+    def broken(ct, seed, *arguments, **options):
+        if seed.lesion_id == "L1":
+            raise ZeroDivisionError("unforeseen")
+        return original(ct, seed, *arguments, **options)
+
+    monkeypatch.setattr(inclusion, "segment_inclusion", broken)
+
+
+def fail_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first lesion stop with an error where it is followed."""
+    original = patient.follow_lesion
+
+    def broken(lesion, *arguments):
+        if lesion.lesion_id == "L1":
+            raise ZeroDivisionError("unforeseen")
+        return original(lesion, *arguments)
+
+    monkeypatch.setattr(patient, "follow_lesion", broken)
+
+
+@pytest.mark.parametrize("fail", [fail_at_inclusion, fail_later])
+def test_a_lesion_that_fails_unforeseen_leaves_the_others_untouched(
+    study: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable
+) -> None:
+    """Its rows have the reason, standard error the words; exit code 1."""
+    fail(monkeypatch)
+    result = evaluate(study, tmp_path / "out", "--patient", "P02")
+    assert result.exit_code == 1
+    assert "patient P02, lesion L1: ZeroDivisionError: unforeseen (" in result.stderr
+    before, after = (pd.read_csv(out / "lesions.csv") for out in (done, tmp_path / "out"))
+    before = before[before["patient_id"] == "P02"].reset_index(drop=True)
+    kept = before["lesion_id"] != "L1"
+    columns = ["lesion_id", "visit", "ct_status", "reason", "suv_max"]
+    pd.testing.assert_frame_equal(before.loc[kept, columns], after.loc[kept, columns])
+    later = after[~kept & (after["visit"] == "month_3")]
+    assert len(later) == 1
+    assert later["reason"].str.contains("lesion_failed").all()
 
 
 def test_an_unknown_patient_is_refused(study: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lesionscore.errors import MeasurementError
 from lesionscore.lesions.fields import field_around
 from lesionscore.lesions.noise import Noise
 from lesionscore.lesions.patch import Patch
@@ -114,6 +115,11 @@ def arena_around(surface: Surface, evidence: Evidence) -> Arena:
     -------
     Arena
         For `lesionscore.lesions.fit.fit_surface`.
+
+    Raises
+    ------
+    MeasurementError
+        If no voxel next to the surface has a vote.
     """
     patch = evidence.patch
     reach = OUTER_REACH_MM if evidence.field_sd_hu > 0 else 3.5 * max(patch.blur_zyx_mm)
@@ -127,11 +133,13 @@ def arena_around(surface: Surface, evidence: Evidence) -> Arena:
     positions = patch.grid.positions_mm(index)
     away = distance.ravel()[rows]
     near = away > -INNER_MM
+    close = near & (away < SHELL_MM + 1.0)
+    if not close.any():
+        raise MeasurementError("no bone next to the place shows a lesion's edge")
     field = rim = np.zeros((len(rows), 0), dtype=np.float32)
     if evidence.field_sd_hu > 0:
         field = field_around(positions[near]).patterns(positions)
     if evidence.rim_sd_hu > 0:
-        close = near & (away < SHELL_MM + 1.0)
         rim = field_around(positions[close]).patterns(positions)
     return Arena(
         surface=surface,

@@ -64,11 +64,14 @@ class LesionCourse:
         By visit; inclusion is among them.
     surfaces : dict of str to Surface or None
         By visit, on that visit's CT; None where nothing is left or nothing was read.
+    failure : str
+        The error, if one stopped the readings after inclusion.
     """
 
     lesion_id: str
     readings: dict[str, CtReading]
     surfaces: dict[str, Surface | None]
+    failure: str = ""
 
 
 def follow_lesion(

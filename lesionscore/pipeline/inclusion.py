@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from lesionscore.volumes import Volume
 MASK_REFUSED = "mask_refused"
 POINT_OUTSIDE_SCAN = "point_outside_scan"
 SEGMENTATION_FAILED = "segmentation_failed"
+LESION_FAILED = "lesion_failed"
 NO_INCLUSION_CT = "no_inclusion_ct"
 MASK_MARGIN_VOXELS = 3
 
@@ -99,6 +101,12 @@ def find_lesions(
     return {plan.lesion_id: found[plan.lesion_id] for plan in plans}
 
 
+def unforeseen(error: Exception) -> str:
+    """Name an error that nobody foresaw, and the line of code that it comes from."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+
+
 class _NoSeedError(LesionscoreError):
     """A lesion that cannot be found on the inclusion CT; `code` is the reason."""
 
@@ -115,18 +123,22 @@ def _segmented(
     protocol: Protocol,
     findings: tuple[Finding, ...],
 ) -> FoundLesion:
-    """Segment one lesion; a refusal becomes a reason."""
+    """Segment one lesion; a refusal becomes a reason, and so does an error nobody foresaw."""
     try:
         lesion = segment_inclusion(scan.volume, seed, others, protocol)
     except MeasurementError as exc:
-        return FoundLesion(
-            plan=plan,
-            lesion=None,
-            reasons=(SEGMENTATION_FAILED,),
-            failure=f"lesion {plan.lesion_id}: {exc}",
-            findings=findings,
-        )
-    return FoundLesion(plan=plan, lesion=lesion, findings=findings)
+        reason, words = SEGMENTATION_FAILED, str(exc)
+    except Exception as exc:  # one lesion must not stop the others
+        reason, words = LESION_FAILED, unforeseen(exc)
+    else:
+        return FoundLesion(plan=plan, lesion=lesion, findings=findings)
+    return FoundLesion(
+        plan=plan,
+        lesion=None,
+        reasons=(reason,),
+        failure=f"lesion {plan.lesion_id}: {words}",
+        findings=findings,
+    )
 
 
 def _seed(

@@ -25,7 +25,14 @@ from lesionscore.pipeline.follow_up import (
     look_at_visit,
     visit_alignments,
 )
-from lesionscore.pipeline.inclusion import NO_INCLUSION_CT, FoundLesion, LesionPlan, find_lesions
+from lesionscore.pipeline.inclusion import (
+    LESION_FAILED,
+    NO_INCLUSION_CT,
+    FoundLesion,
+    LesionPlan,
+    find_lesions,
+    unforeseen,
+)
 from lesionscore.pipeline.outputs import PatientFolder
 from lesionscore.pipeline.scans import VisitCt, VisitPlan, read_visit_ct, read_visit_pet
 from lesionscore.pipeline.stages import Stages, Told, tell_nobody
@@ -122,7 +129,7 @@ def _evaluate(case: PatientCase, protocol: Protocol, out: Path, told: Told) -> P
         patient_id=case.patient_id,
         scans=scans,
         lesions=rows,
-        failures=_failures(case.patient_id, scans, found),
+        failures=_failures(case.patient_id, scans, [*found.values(), *courses.values()]),
         seconds_per_stage=stages.seconds,
     )
 
@@ -214,7 +221,25 @@ def _follow(
         if scan is not None
     ]
     inclusion_ct = views[INCLUSION].views[lesion.lesion_id].ct
-    return follow_lesion(lesion, inclusion_ct, scans, protocol)
+    try:
+        return follow_lesion(lesion, inclusion_ct, scans, protocol)
+    except Exception as exc:  # one lesion must not stop the others
+        unread = {
+            scan.visit: CtReading(
+                lesion_id=lesion.lesion_id,
+                visit=scan.visit,
+                status=ReadingStatus.NOT_EVALUABLE,
+                reasons=(LESION_FAILED,),
+                registration_error_mm=scan.registration_error_mm,
+            )
+            for scan in scans
+        }
+        return LesionCourse(
+            lesion_id=lesion.lesion_id,
+            readings={INCLUSION: lesion.reading} | unread,
+            surfaces={INCLUSION: lesion.surface},
+            failure=f"lesion {lesion.lesion_id}: {unforeseen(exc)}",
+        )
 
 
 def _with_drift(record: ScanRecord, courses: Mapping[str, LesionCourse]) -> ScanRecord:
@@ -383,13 +408,13 @@ def _write_strip(
 
 
 def _failures(
-    patient_id: str, scans: Sequence[ScanRecord], found: Mapping[str, FoundLesion]
+    patient_id: str, scans: Sequence[ScanRecord], lesions: Sequence[FoundLesion | LesionCourse]
 ) -> tuple[str, ...]:
-    """Sentences for every scan that was refused and every lesion that could not be found."""
+    """Sentences for every scan that was refused and every lesion not found or not followed."""
     refused = [
         f"patient {patient_id}, {scan.visit}, {scan.modality}: {scan.failure}"
         for scan in scans
         if scan.failure
     ]
-    lost = [f"patient {patient_id}, {one.failure}" for one in found.values() if one.failure]
+    lost = [f"patient {patient_id}, {one.failure}" for one in lesions if one.failure]
     return (*refused, *lost)

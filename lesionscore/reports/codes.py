@@ -48,6 +48,7 @@ _LESION = {
     "nothing to compare with.",
     "inclusion_size_not_measured": "The size at inclusion is not known.",
     "inclusion_too_small": "The lesion was too small to measure at inclusion.",
+    "lesion_failed": "The evaluation of this lesion stopped with an error.",
     "lesion_merged": "The lesion has merged with another.",
     "overlaps_other_lesion": "At inclusion its outline overlaps another lesion's.",
     "lesion_reappeared": "The lesion was gone and is there again.",

@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
+from lesionscore.errors import MeasurementError
 from lesionscore.lesions.aligned import AlignedScan
 from lesionscore.lesions.bone import open_side
 from lesionscore.lesions.follow import follow_lesion
@@ -122,3 +123,20 @@ def test_a_click_beside_a_cut_cortex_is_not_stopped_by_its_blur() -> None:
     across = rough.surface.vertices_mm @ np.array([0.0, 0.0, 1.0])  # along the vault
     assert abs(np.ptp(across) - 2.0 * RADIUS_MM) < 1.5
     assert 0.5 < rough.bone_share < 0.9
+
+
+@pytest.mark.parametrize("around_hu", [-100.0, -800.0])
+@pytest.mark.parametrize("radius_mm", [2.0, 5.0])
+def test_a_point_in_soft_tissue_is_refused(around_hu: float, radius_mm: float) -> None:
+    """No bone beside it: a refusal in words, not an accident."""
+    place = Grid(
+        shape_zyx=(41, 61, 61), spacing_xyz_mm=(1.0, 1.0, 1.5), origin_mm=(-30.0, -30.0, -30.0)
+    )
+    index = np.stack(np.indices(place.shape_zyx), axis=-1)
+    away = np.linalg.norm(place.positions_mm(index), axis=-1)
+    noise = np.random.default_rng(0).normal(0.0, 15.0, away.shape)
+    values = (np.where(away < radius_mm, 40.0, around_hu) + noise).astype(np.float32)
+    ct = Volume(array=values, grid=place, quantity=Quantity.HU)
+    seed = LesionSeed(lesion_id="L01", label=1, position_mm=(0.0, 0.0, 0.0), mask=None)
+    with pytest.raises(MeasurementError, match="no bone next to the place"):
+        segment_inclusion(ct, seed, [], PROTOCOL)
