@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from lesionscore.lesions.background import BoneMap, bone_map
 from lesionscore.lesions.bone import bone_beside, bone_contact, open_side
@@ -24,6 +25,8 @@ Flags = npt.NDArray[np.bool_]
 FIELD_SD_HU = 20.0
 RIM_SD_HU = 25.0
 LAYER_MM = (0.3, 2.0)  # where a sclerotic rim is looked for, outside the surface
+ELSEWHERE_MM = (4.0, 12.0)  # from the surface: bone that a rim does not reach
+DEPTH_STEP_MM, DEPTH_STEPS, LEAST_ALIKE = 0.8, 6, 12
 LEAST_RIM_HU = 55.0  # the median of texture and noise over the layer stays far below
 RIM_SEEN = 0.75  # share of a rim's density that the blur leaves
 RIM_SPREAD = 0.4
@@ -83,7 +86,7 @@ def refine(
             beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
             evidence = replace(evidence, votes=evidence.votes & ~beyond)
         fit = fit_surface(basis, evidence)
-        rim_hu = _dense_layer_hu(patch, fit.surface, bone)
+        rim_hu = _dense_layer_hu(patch, fit.surface, bone, rough=open_ended)
         if rim_hu > LEAST_RIM_HU:
             fit = fit_surface(basis, _with_rim(evidence, fit.surface, bone, rim_hu))
         surface, level = fit.surface, fit.lesion_hu
@@ -144,12 +147,27 @@ def gain(first: SurfaceFit, second: SurfaceFit, patch: Patch, foreign: Flags) ->
     return cost(first.surface) - cost(second.surface)
 
 
-def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap) -> float:
-    """How much denser than spongy bone most of a layer around a surface is, HU."""
-    distance = signed_distance(surface, patch.grid)
+def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap, *, rough: bool) -> float:
+    """How much denser than the bone elsewhere most of a layer around a surface is, HU.
+
+    Elsewhere is as deep below the bone's outline: most of the layer around a lesion in a thin bone
+    is its cortex. A `rough` surface may lie well within the lesion yet, and a cortex beside it is
+    no bound: the layer is compared with spongy bone, and the surface may grow.
+    """
+    distance = signed_distance(surface, patch.grid, band_mm=ELSEWHERE_MM[1] + 0.5)
     layer = (distance > LAYER_MM[0]) & (distance < LAYER_MM[1])
-    excess = (patch.values_hu - bone.spongy_hu)[layer]
-    return float(np.median(excess)) if excess.size else 0.0
+    if not layer.any():
+        return 0.0
+    depth = ndimage.distance_transform_edt(bone.inside, sampling=patch.spacing_zyx_mm)
+    step = np.minimum(depth / DEPTH_STEP_MM, DEPTH_STEPS).astype(int)
+    elsewhere = bone.inside & (distance > ELSEWHERE_MM[0]) & (distance < ELSEWHERE_MM[1])
+    usual = bone.spongy_hu[layer]
+    for k in range(0 if rough else DEPTH_STEPS + 1):
+        alike = patch.values_hu[elsewhere & (step == k)]
+        if alike.size >= LEAST_ALIKE:
+            there = step[layer] == k
+            usual[there] = np.maximum(usual[there], np.median(alike))
+    return float(np.median(patch.values_hu[layer] - usual))
 
 
 def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float) -> Evidence:

@@ -21,7 +21,7 @@ from lesionscore.volumes import Volume
 
 Floats = npt.NDArray[np.float64]
 
-FLOOR_MM = 0.08  # interpolation, slice profile: what no comparison within the pair can see
+FLOOR_MM = 0.12  # interpolation, slice profile: what no comparison within the pair can see
 COVARIANCE_WEIGHT, INVERSE_WEIGHT, CORE_WEIGHT, NEAR_WEIGHT = 3.0, 0.7, 0.8, 0.8
 RIVAL_WEIGHT, LEAST_RIVAL_MM = 0.7, 0.5
 EDGE_MM = 2.0
