@@ -303,7 +303,7 @@ def _continued(patch: Patch, spongy: Flags, normal: float) -> tuple[Singles, flo
     level = np.asarray(first / np.maximum(total, 1e-12) + normal, dtype=np.float32)
     if int(spongy.sum()) < LEAST_SPONGY_VOXELS // 2:
         return level, USUAL_TEXTURE_HU, 2.0
-    both = residual_noise(patch.values_hu - level, spongy, patch.spacing_zyx_mm)
+    both = residual_noise(patch.values_hu - level, spongy, patch.spacing_zyx_mm, SCALES_MM[0])
     texture2 = max(both.sd_hu**2 - patch.noise.sd_hu**2, LEAST_TEXTURE_HU**2)
     shared = (both.effective_variance - patch.noise.effective_variance) / texture2
     return level, float(np.sqrt(texture2)), float(np.clip(shared, 0.7, 12.0))

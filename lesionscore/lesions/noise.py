@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ USUAL_NOISE_HU = 30.0
 EDGE_PATCH_MM = 1.3  # SD of the piece of edge whose place is one unknown
 LAG_MM = 4.0
 LEAST_PAIRS = 150
+LEVEL_MM = 4.0
+MOST_TAKEN, MOST_SHARED = 0.6, 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +64,15 @@ def soft_tissue_noise(values: Singles, spacing_zyx_mm: tuple[float, float, float
     soft = ndimage.binary_erosion(soft, np.ones((1, 5, 5), bool))
     if int(soft.sum()) < LEAST_PAIRS:
         return Noise(sd_hu=USUAL_NOISE_HU, shared=1.0)
-    level = _local_level(values, soft, spacing_zyx_mm, 4.0)
-    return residual_noise(values - level, soft, spacing_zyx_mm)
+    level = _local_level(values, soft, spacing_zyx_mm, LEVEL_MM)
+    return residual_noise(values - level, soft, spacing_zyx_mm, LEVEL_MM)
 
 
 def residual_noise(
-    residual: Singles, chosen: Flags, spacing_zyx_mm: tuple[float, float, float]
+    residual: Singles,
+    chosen: Flags,
+    spacing_zyx_mm: tuple[float, float, float],
+    level_mm: float,
 ) -> Noise:
     """SD of residuals in chosen voxels, and how much neighbours share.
 
@@ -78,11 +84,19 @@ def residual_noise(
         Voxels that count.
     spacing_zyx_mm : tuple of float
         Voxel spacing.
+    level_mm : float
+        SD of the Gaussian that the local level is a mean with.
 
     Returns
     -------
     Noise
         Robust SD, and the share from the autocorrelation.
+
+    Notes
+    -----
+    A local level follows the noise that neighbours share. It takes ``2 K - K * K`` times their sum
+    from the autocorrelation at every lag, K its kernel, which is all the more where few voxels
+    count; summed over the lags that is a share of the sum which is put back.
     """
     pool = residual[chosen]
     if pool.size < LEAST_PAIRS:
@@ -91,7 +105,7 @@ def residual_noise(
     spread = max(1.4826 * float(np.median(np.abs(pool - middle))), LEAST_NOISE_HU)
     scaled = np.where(chosen, np.clip((residual - middle) / spread, -3.0, 3.0), 0.0)
     variance = float((scaled[chosen] ** 2).mean())
-    shared = 1.0
+    shared, seen = 1.0, 1.0
     reach = [int(LAG_MM // step) for step in spacing_zyx_mm]
     for dz in range(reach[0] + 1):
         for dy in range(-reach[1], reach[1] + 1):
@@ -110,8 +124,21 @@ def residual_noise(
                 if count < LEAST_PAIRS:
                     continue
                 product = float((scaled[here] * scaled[there])[both].mean()) / variance
-                shared += 2.0 * product * float(np.exp(-squared / (4.0 * EDGE_PATCH_MM**2)))
-    return Noise(sd_hu=spread, shared=float(np.clip(shared, 0.25, 6.0)))
+                weight = 2.0 * float(np.exp(-squared / (4.0 * EDGE_PATCH_MM**2)))
+                shared += weight * product
+                seen += weight * float(np.exp(-squared / (2.0 * level_mm**2)))
+    shared /= 1.0 - min(seen * _taken(chosen, spacing_zyx_mm, level_mm), MOST_TAKEN)
+    return Noise(sd_hu=spread, shared=float(np.clip(shared, 0.25, MOST_SHARED)))
+
+
+def _taken(chosen: Flags, spacing: tuple[float, float, float], level_mm: float) -> float:
+    """Share of the autocorrelation's sum that a local level takes from it at a lag of 0."""
+    sigma = [level_mm / step for step in spacing]
+    filled = ndimage.gaussian_filter(chosen.astype(np.float32), sigma)[chosen]
+    voxels = (2.0 * np.pi) ** 1.5 * float(np.prod(sigma))
+    # K * K is K over 2 to the power of 3/2, in its middle
+    usual = float(np.mean(1.0 / np.maximum(filled, 0.05)) / voxels)
+    return usual * (2.0 - 0.5 * math.sqrt(0.5))
 
 
 def shifted(dz: int, dy: int, dx: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

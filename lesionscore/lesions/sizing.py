@@ -20,6 +20,8 @@ AXIAL_DRAWS = 40
 LEAST_SD_MM = 0.05
 MODEL_SD_MM = 0.25
 """What the surface's patterns and the model of the scan leave out, on phantoms."""
+SPREAD = 1.3
+"""Draws lie closer together than the truth does to them: no model of bone is that exact."""
 
 
 def drawn_longest_mm(draws: Floats, parts: Indices | None = None) -> Floats:
@@ -87,21 +89,22 @@ def lesion_size(
     longest = drawn_longest_mm(draws, parts)
     more_mm = longest.mean() - drawn_longest_mm(surface.vertices_mm[None], parts)[0]
     longest_mm = size.longest_diameter_mm + float(more_mm)
+    longest_sd = SPREAD * longest.std()
     axial = np.array([axial_sizes(v, surface.faces, 1.0) for v in draws[:AXIAL_DRAWS]])
     more = axial.mean(axis=0) - axial_sizes(surface.vertices_mm, surface.faces, 1.0)
     area_mm2 = size.axial_area_mm2 + float(more[2])
     extra_sd_mm = float(np.hypot(extra_sd_mm, MODEL_SD_MM))
     relative = extra_sd_mm / max(longest_mm, 1e-6)
-    area_sd = float(np.hypot(axial[:, 2].std(), 2.0 * relative * area_mm2))
-    volume_sd = float(
-        np.hypot(drawn_volumes_ml(draws, surface.faces).std(), 3.0 * relative * size.volume_ml)
-    )
+    axial_sd, _, drawn_area_sd = SPREAD * axial.std(axis=0)
+    area_sd = float(np.hypot(drawn_area_sd, 2.0 * relative * area_mm2))
+    drawn_volume_sd = SPREAD * drawn_volumes_ml(draws, surface.faces).std()
+    volume_sd = float(np.hypot(drawn_volume_sd, 3.0 * relative * size.volume_ml))
     axial_mm = min(size.axial_diameter_mm + float(more[0]), longest_mm)
     return LesionSize(
         longest_diameter_mm=longest_mm,
-        longest_diameter_sd_mm=max(float(np.hypot(longest.std(), extra_sd_mm)), LEAST_SD_MM),
+        longest_diameter_sd_mm=max(float(np.hypot(longest_sd, extra_sd_mm)), LEAST_SD_MM),
         axial_diameter_mm=axial_mm,
-        axial_diameter_sd_mm=max(float(np.hypot(axial[:, 0].std(), extra_sd_mm)), LEAST_SD_MM),
+        axial_diameter_sd_mm=max(float(np.hypot(axial_sd, extra_sd_mm)), LEAST_SD_MM),
         short_axis_mm=min(size.short_axis_mm + float(more[1]), axial_mm),
         axial_area_mm2=area_mm2,
         axial_area_sd_mm2=max(area_sd, 2.0 * LEAST_SD_MM * axial_mm),
