@@ -6,7 +6,7 @@ a star of low order that most rays agree on, so that such rays are outvoted, not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.background import highest_near, normal_level
 from lesionscore.lesions.meshing import cube_grid, mesh_step_mm
-from lesionscore.lesions.outline import enclosed
+from lesionscore.lesions.outline import DENSE_HU, enclosed, share_enclosed
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.surface import Surface
 from lesionscore.quantities import PositionMm
@@ -40,6 +40,10 @@ CORTEX_ABOVE_HU = 150.0  # spongy bone; texture and noise stay below
 DARK_MARGIN_HU = 20.0
 OPEN_BEYOND, OPEN_BEYOND_MM = 1.5, 1.5
 """An edge farther out than this times the radius, plus mm, is another bone's."""
+LEAST_MEETING = 0.5
+"""Share of the rays that must meet bone; else they end not far beyond the bone's outline."""
+HELD_SHARE, BEYOND_OUTLINE_MM = 0.45, 1.5
+"""Of the directions from a place in the bone in which bone lies; and how far a lesion bulges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +90,24 @@ def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> Ro
     smooth = ndimage.gaussian_filter(
         patch.values_hu, [SMOOTH_MM / step for step in patch.spacing_zyx_mm]
     )
+    rough = _seen_from(point_mm, patch, smooth, foreign)
+    if rough.bone_share >= LEAST_MEETING:
+        return rough
+    # most of the rays left the bone, and soft tissue does not say where the lesion ends
+    held = share_enclosed(smooth > DENSE_HU, patch.spacing_zyx_mm) >= HELD_SHARE
+    away = ndimage.distance_transform_edt(~held, sampling=patch.spacing_zyx_mm)
+    nearer = _seen_from(point_mm, patch, smooth, foreign, away > BEYOND_OUTLINE_MM)
+    return replace(nearer, bone_share=min(nearer.bone_share, rough.bone_share))
+
+
+def _seen_from(
+    point_mm: PositionMm,
+    patch: Patch,
+    smooth: Singles,
+    foreign: Flags,
+    beyond: Flags | None = None,
+) -> RoughLesion:
+    """Rough surface that the rays agree on; where they come `beyond`, they end."""
     centre = np.asarray(point_mm, dtype=np.float64)
     away = np.linalg.norm(patch.positions_mm() - centre, axis=-1)
     level = float(np.median(patch.values_hu[away < max(2.2, 1.1 * max(patch.spacing_zyx_mm))]))
@@ -99,6 +121,8 @@ def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> Ro
         away = np.linalg.norm(patch.positions_mm() - centre, axis=-1) - (typical + 1.0)
         normal, _ = normal_level(smooth, away, level, bone)
         outside = _outside(smooth, highest, level, normal)
+        if beyond is not None:
+            outside[beyond] = np.maximum(outside[beyond], LEAST_RISE_HU)
         seen = _ray_lengths(outside, foreign, patch, centre, directions)
         typical = float(np.nanmedian(np.where(np.isfinite(seen), seen, LONGEST_RAY_MM)))
         if typical >= LONGEST_RAY_MM:
