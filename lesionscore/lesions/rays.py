@@ -6,7 +6,8 @@ a star of low order that most rays agree on, so that such rays are outvoted, not
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ CORTEX_ABOVE_HU = 150.0  # spongy bone; texture and noise stay below
 DARK_MARGIN_HU = 20.0
 OPEN_BEYOND, OPEN_BEYOND_MM = 1.5, 1.5
 """An edge farther out than this times the radius, plus mm, is another bone's."""
-LEAST_MEETING = 0.5
+LEAST_MEETING = 0.7
 """Share of the rays that must meet bone; else they end not far beyond the bone's outline."""
 HELD_SHARE, BEYOND_OUTLINE_MM = 0.45, 1.5
 """Of the directions from a place in the bone in which bone lies; and how far a lesion bulges."""
@@ -90,14 +91,14 @@ def surface_from_point(patch: Patch, point_mm: PositionMm, foreign: Flags) -> Ro
     smooth = ndimage.gaussian_filter(
         patch.values_hu, [SMOOTH_MM / step for step in patch.spacing_zyx_mm]
     )
-    rough = _seen_from(point_mm, patch, smooth, foreign)
-    if rough.bone_share >= LEAST_MEETING:
-        return rough
+    with suppress(MeasurementError):
+        rough = _seen_from(point_mm, patch, smooth, foreign)
+        if rough.bone_share >= LEAST_MEETING:
+            return rough
     # most of the rays left the bone, and soft tissue does not say where the lesion ends
     held = share_enclosed(smooth > DENSE_HU, patch.spacing_zyx_mm) >= HELD_SHARE
     away = ndimage.distance_transform_edt(~held, sampling=patch.spacing_zyx_mm)
-    nearer = _seen_from(point_mm, patch, smooth, foreign, away > BEYOND_OUTLINE_MM)
-    return replace(nearer, bone_share=min(nearer.bone_share, rough.bone_share))
+    return _seen_from(point_mm, patch, smooth, foreign, away > BEYOND_OUTLINE_MM)
 
 
 def _seen_from(
@@ -135,6 +136,9 @@ def _seen_from(
     seen = _near_edges(seen, meets)
     radii = _agreed(seen, patterns, typical)
     meets &= np.isfinite(seen)
+    if beyond is not None:
+        ends = np.nan_to_num(seen)[:, None] + RAY_STEP_MM
+        meets &= ~_along(beyond, patch, centre, directions, ends, order=0)[:, 0]
     return RoughLesion(
         surface=_star(centre, directions, radii), level_hu=level, bone_share=float(meets.mean())
     )

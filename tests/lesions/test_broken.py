@@ -25,6 +25,7 @@ from lesionscore.volumes import Grid, Volume
 PROTOCOL = load_protocol()
 FINE = 2
 RADIUS_MM = 5.0
+BITE_MM = 5.0
 BRAIN_HU, SCALP_HU, FAT_HU, TABLE_HU, DIPLOE_HU, LESION_HU = 40.0, 55.0, -100.0, 1200.0, 500.0, 45.0
 
 
@@ -123,6 +124,31 @@ def test_a_click_beside_a_cut_cortex_is_not_stopped_by_its_blur() -> None:
     across = rough.surface.vertices_mm @ np.array([0.0, 0.0, 1.0])  # along the vault
     assert abs(np.ptp(across) - 2.0 * RADIUS_MM) < 1.5
     assert 0.5 < rough.bone_share < 0.9
+
+
+def rib(noise_seed: int) -> Volume:
+    """CT of a rib along x in muscle, with a ball of muscle's level that takes a bite from its side."""
+    place = Grid(
+        shape_zyx=(40, 60, 60), spacing_xyz_mm=(1.0, 1.0, 1.5), origin_mm=(-29.5, -29.5, -29.25)
+    )
+    index = np.stack(np.indices(place.shape_zyx), axis=-1)
+    x, y, z = np.moveaxis(place.positions_mm(index), -1, 0)
+    round_ = np.hypot(y / 5.0, z / 7.0)
+    bone = np.where(round_ < 0.7, 230.0, np.where(round_ < 1.0, 1000.0, 45.0))
+    inside = x**2 + (y - BITE_MM) ** 2 + z**2 < 6.0**2
+    hu = ndimage.gaussian_filter(np.where(inside, 45.0, bone), [0.5, 0.7, 0.7])
+    hu += 30.0 * np.random.default_rng(noise_seed).standard_normal(hu.shape)
+    return Volume(array=hu.astype(np.float32), grid=place, quantity=Quantity.HU)
+
+
+@pytest.mark.parametrize("noise_seed", [1, 2, 3])
+def test_a_click_in_a_bite_from_a_rib_stays_near_the_rib(noise_seed: int) -> None:
+    """Most rays leave the bone; they end near its outline, not in the muscle far away."""
+    patch = make_patch(rib(noise_seed), (0.0, 4.0, 0.0), 26.0)
+    rough = surface_from_point(patch, (0.0, 4.0, 0.0), np.zeros(patch.grid.shape_zyx, bool))
+    assert rough.bone_share < 0.7
+    away = np.linalg.norm(rough.surface.vertices_mm - [0.0, BITE_MM, 0.0], axis=1)
+    assert float(away.max()) < 6.0 + 3.0
 
 
 @pytest.mark.parametrize("around_hu", [-100.0, -800.0])
