@@ -127,7 +127,7 @@ def test_a_click_beside_a_cut_cortex_is_not_stopped_by_its_blur() -> None:
 
 
 def rib(noise_seed: int) -> Volume:
-    """CT of a rib along x in muscle, with a ball of muscle's level that takes a bite from its side."""
+    """CT of a rib along x in muscle; a ball of muscle's level took a bite from its side."""
     place = Grid(
         shape_zyx=(40, 60, 60), spacing_xyz_mm=(1.0, 1.0, 1.5), origin_mm=(-29.5, -29.5, -29.25)
     )
