@@ -15,13 +15,21 @@ from lesionscore.lesions.aligned import (
     visit_evidence,
 )
 from lesionscore.lesions.alternatives import averaged_size
+from lesionscore.lesions.background import BoneMap
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.evidence import Arena, Evidence, arena_around
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
 from lesionscore.lesions.freedom import point_sd_mm, unseen_sd_mm
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
-from lesionscore.lesions.rim import Drift, ExpectedBone, drift_around, visit_edge
+from lesionscore.lesions.rim import (
+    Drift,
+    ExpectedBone,
+    ShellExcess,
+    drift_around,
+    shell_excess,
+    visit_edge,
+)
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.segment import (
     INCLUSION,
@@ -161,12 +169,16 @@ def _read_visit(
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     arena = arena_around(carried, evidence)
     likely, nothing = _searched(arena, evidence, inclusion, expected)
+    bare, rim_before_hu = expected, 0.0
     if inclusion.rimless is not None:
         plain = expected_bone(inclusion, scan, patch, inclusion.rimless)
         without = visit_evidence(inclusion, patch, carried, plain, drift_hu)
         others, gone = _searched(arena, without, inclusion, plain)
         if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):
             evidence, likely, nothing = without, others, gone
+        before = _rim_before(inclusion, inclusion.rimless, rules)
+        if before is not None:
+            bare, rim_before_hu = plain, before.hu
     best = likely[0]
     if inclusion.cortex_broken:
         best = beside_new_cortex(best, evidence, arena, inclusion)
@@ -186,12 +198,13 @@ def _read_visit(
         carried,
         current,
         best.lesion_hu,
-        expected,
+        bare,
         drift_hu,
         inclusion.reading.edge,
         rules.edge,
         cortex_broken=broken,
         compact_sd_hu=inclusion.bone.texture_hu if inclusion.bone.compact else 0.0,
+        rim_before_hu=rim_before_hu,
     )
     events = visit_events(inclusion, scan.visit_from_inclusion, patch, evidence, expected, current)
     reading = replace(
@@ -211,6 +224,26 @@ def _read_visit(
         measurable_limit_mm=limit,
     )
     return reading, current
+
+
+def _rim_before(
+    inclusion: InclusionLesion, rimless: BoneMap, rules: LesionRules
+) -> ShellExcess | None:
+    """How dense the rim at inclusion was against bone without one."""
+    bone = ExpectedBone(
+        level_hu=rimless.expected_hu, spread_hu=rimless.spread_hu, is_bone=rimless.inside
+    )
+    surface, level_hu = inclusion.surface, inclusion.fit.lesion_hu
+    return shell_excess(
+        inclusion.patch,
+        surface,
+        surface,
+        level_hu,
+        bone,
+        0.0,
+        rules.edge,
+        cortex_broken=inclusion.cortex_broken,
+    )
 
 
 def _searched(

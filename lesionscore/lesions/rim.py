@@ -70,6 +70,14 @@ class Shells:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShellExcess:
+    """How much denser than expected the shell around a lesion is, and SD without its place's."""
+
+    hu: float
+    sd_hu: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """Offset of a scan's HU against inclusion, and its SD."""
 
@@ -199,6 +207,7 @@ def visit_edge(
     *,
     cortex_broken: bool = False,
     compact_sd_hu: float = 0.0,
+    rim_before_hu: float = 0.0,
 ) -> LesionEdge | None:
     """Edge of a lesion at a visit against inclusion.
 
@@ -224,6 +233,9 @@ def visit_edge(
         The lesion had broken the cortex at inclusion.
     compact_sd_hu : float
         SD of a compact bone, where any of its densities may come back in a healing lesion.
+    rim_before_hu : float
+        Excess of the rim that the lesion had at inclusion, where `expected` is bone without it:
+        a rim that moves along with the edge is no increase.
 
     Returns
     -------
@@ -242,28 +254,13 @@ def visit_edge(
     edge = inclusion_edge(shells)
     if edge is None or inclusion is None:
         return edge
-    surface = carried if current is None else current
-    away = signed_distance(surface, patch.grid, band_mm=rule.outer_shell_mm + 2.0)
-    share = np.zeros_like(patch.values_hu) if current is None else coverage(current, patch)
-    chosen = (away <= rule.outer_shell_mm) & (share < 1.0 - LEAST_SHARE) & expected.is_bone
-    chosen &= ~_new_cortex(patch, carried, expected.is_bone, cortex_broken)
-    if int(chosen.sum()) < LEAST_SHELL_VOXELS:
+    excess = shell_excess(
+        patch, carried, current, lesion_hu, expected, drift_hu, rule, cortex_broken=cortex_broken
+    )
+    if excess is None:
         return edge
-    rest = (1.0 - share)[chosen]
-    bone = expected.level_hu[chosen] + drift_hu
-    excess = patch.values_hu[chosen] - share[chosen] * lesion_hu - rest * bone
-    slopes = np.gradient(expected.level_hu, *patch.spacing_zyx_mm)
-    steep = np.sqrt(sum(slope**2 for slope in slopes))[chosen]
-    spread2 = expected.spread_hu[chosen] ** 2 + (UNSHARPNESS_MM * steep) ** 2
-    near = np.clip((rule.outer_shell_mm - away[chosen]) / (0.5 * rule.outer_shell_mm), 0.0, 1.0)
-    weight = near * rest / (patch.noise.sd_hu**2 + spread2)
-    total = float((weight * rest).sum())
-    change = float((weight * excess).sum() / total)
-    counted = float((weight * rest).sum() ** 2 / ((weight * rest) ** 2).sum())
     place_sd = BROKEN_PLACE_SD_HU if cortex_broken else PLACE_SD_HU
-    spread2_mean = float((weight * rest * spread2).sum()) / total
-    mean_sd = _mean_sd(patch, spread2_mean, counted)
-    change_sd = math.sqrt(mean_sd**2 + place_sd**2 + compact_sd_hu**2)
+    change_sd = math.sqrt(excess.sd_hu**2 + place_sd**2 + compact_sd_hu**2)
     rim_change = shells.rim_hu - inclusion.rim_hu - drift_hu
     return LesionEdge(
         rim_hu=shells.rim_hu,
@@ -274,8 +271,54 @@ def visit_edge(
         rim_hu_change=rim_change,
         rim_z=rim_change / change_sd,
         sclerosis_hu=edge.sclerosis_hu,
-        sclerosis_change_hu=change,
+        sclerosis_change_hu=excess.hu - rim_before_hu,
         sclerosis_change_sd_hu=change_sd,
+    )
+
+
+def shell_excess(
+    patch: Patch,
+    carried: Surface,
+    current: Surface | None,
+    lesion_hu: float,
+    expected: ExpectedBone,
+    drift_hu: float,
+    rule: EdgeRule,
+    *,
+    cortex_broken: bool = False,
+) -> ShellExcess | None:
+    """How much denser than expected the shell around a lesion is, as `visit_edge` describes it.
+
+    Parameters
+    ----------
+    patch, carried, current, lesion_hu, expected, drift_hu, rule, cortex_broken
+        As for `visit_edge`; at inclusion `carried` and `current` are the lesion's own surface.
+
+    Returns
+    -------
+    ShellExcess or None
+        None where too little of the shell is bone.
+    """
+    surface = carried if current is None else current
+    away = signed_distance(surface, patch.grid, band_mm=rule.outer_shell_mm + 2.0)
+    share = np.zeros_like(patch.values_hu) if current is None else coverage(current, patch)
+    chosen = (away <= rule.outer_shell_mm) & (share < 1.0 - LEAST_SHARE) & expected.is_bone
+    chosen &= ~_new_cortex(patch, carried, expected.is_bone, cortex_broken)
+    if int(chosen.sum()) < LEAST_SHELL_VOXELS:
+        return None
+    rest = (1.0 - share)[chosen]
+    bone = expected.level_hu[chosen] + drift_hu
+    excess = patch.values_hu[chosen] - share[chosen] * lesion_hu - rest * bone
+    slopes = np.gradient(expected.level_hu, *patch.spacing_zyx_mm)
+    steep = np.sqrt(sum(slope**2 for slope in slopes))[chosen]
+    spread2 = expected.spread_hu[chosen] ** 2 + (UNSHARPNESS_MM * steep) ** 2
+    near = np.clip((rule.outer_shell_mm - away[chosen]) / (0.5 * rule.outer_shell_mm), 0.0, 1.0)
+    weight = near * rest / (patch.noise.sd_hu**2 + spread2)
+    total = float((weight * rest).sum())
+    counted = float((weight * rest).sum() ** 2 / ((weight * rest) ** 2).sum())
+    spread2_mean = float((weight * rest * spread2).sum()) / total
+    return ShellExcess(
+        hu=float((weight * excess).sum() / total), sd_hu=_mean_sd(patch, spread2_mean, counted)
     )
 
 
