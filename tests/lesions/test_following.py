@@ -144,6 +144,37 @@ def test_a_rim_that_was_there_at_inclusion_is_no_news() -> None:
     assert abs(reading.edge.sclerosis_change_hu) < 25.0
 
 
+@pytest.mark.parametrize(
+    ("half_axes_mm", "rim_hu", "dense"),
+    [
+        ((8.6, 6.5, 7.5), 200.0, False),
+        ((5.0, 3.6, 4.3), 200.0, False),
+        ((5.0, 3.6, 4.3), 400.0, True),
+    ],
+    ids=["grown", "shrunk", "shrunk and denser"],
+)
+def test_a_rim_that_moves_with_the_edge_is_no_increase(
+    half_axes_mm: tuple[float, float, float], rim_hu: float, dense: bool
+) -> None:
+    """Bone at the new edge is denser than it was there; the lesion's edge is not."""
+    rimmed = replace(START, rim_hu=200.0)
+    ct = scan(rimmed, noise_seed=1)
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=CENTRE_MM, mask=mask(rimmed))
+    lesion = segment_inclusion(ct, seed, (), PROTOCOL)
+    assert lesion.rimless is not None
+    visit = AlignedScan(
+        visit="month_12",
+        ct=scan(Lesion(half_axes_mm=half_axes_mm, rim_hu=rim_hu), noise_seed=7),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    reading = follow_lesion(lesion, ct, [visit], PROTOCOL).readings["month_12"]
+    assert reading.edge is not None
+    change_hu = reading.edge.sclerosis_change_hu
+    assert change_hu is not None
+    assert (change_hu > 100.0) if dense else (abs(change_hu) < 45.0)
+
+
 def test_a_rim_that_has_gone_with_its_lesion_leaves_no_lesion() -> None:
     """Normal bone in a former rim's place is less dense than before, and no lesion for that."""
     rimmed = replace(START, rim_hu=240.0)
