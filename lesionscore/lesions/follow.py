@@ -168,29 +168,15 @@ def _read_visit(
     if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     arena = arena_around(carried, evidence)
-    likely, nothing = _searched(arena, evidence, inclusion, expected)
-    bare, rim_before_hu = expected, 0.0
-    if inclusion.rimless is not None:
-        plain = expected_bone(inclusion, scan, patch, inclusion.rimless)
-        without = visit_evidence(inclusion, patch, carried, plain, drift_hu)
-        others, gone = _searched(arena, without, inclusion, plain)
-        if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):
-            evidence, likely, nothing = without, others, gone
-        before = _rim_before(inclusion, inclusion.rimless, rules)
-        if before is not None:
-            bare, rim_before_hu = plain, before.hu
-    best = likely[0]
+    found = _explained(inclusion, scan, arena, evidence, expected, drift_hu, rules)
+    best = found.likely[0]
     if inclusion.cortex_broken:
-        best = beside_new_cortex(best, evidence, arena, inclusion)
+        best = beside_new_cortex(best, found.evidence, arena, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    size, ambiguous = averaged_size(_size(best, inclusion, scan.registration_error_mm), likely)
+    first = _size(best, inclusion, scan.registration_error_mm)
+    size, ambiguous = averaged_size(first, found.likely)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
-    broken = inclusion.cortex_broken
-    against = BROKEN_PRIOR_ODDS if broken else COMPLETE_PRIOR_ODDS
-    odds = float(np.clip(best.cost - nothing - np.log(against), -50.0, 50.0))
-    gone = 1.0 / (1.0 + np.exp(-odds))
-    little = remaining < rules.complete.remaining_percent and odds > -CLEARLY_SEEN
-    complete = gone >= 0.5 or (little and not broken)
+    gone, complete = _gone(best.cost - found.nothing, remaining, inclusion, rules)
     presence = _presence(complete, size, limit)
     current = None if complete else best.surface
     edge = visit_edge(
@@ -198,15 +184,16 @@ def _read_visit(
         carried,
         current,
         best.lesion_hu,
-        bare,
+        found.bone,
         drift_hu,
         inclusion.reading.edge,
         rules.edge,
-        cortex_broken=broken,
+        cortex_broken=inclusion.cortex_broken,
         compact_sd_hu=inclusion.bone.texture_hu if inclusion.bone.compact else 0.0,
-        rim_before_hu=rim_before_hu,
+        rim_before_hu=found.rim_before_hu,
     )
-    events = visit_events(inclusion, scan.visit_from_inclusion, patch, evidence, expected, current)
+    carried_by = scan.visit_from_inclusion
+    events = visit_events(inclusion, carried_by, patch, found.evidence, expected, current)
     reading = replace(
         blank,
         status=ReadingStatus.EVALUABLE,
@@ -224,6 +211,59 @@ def _read_visit(
         measurable_limit_mm=limit,
     )
     return reading, current
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Explained:
+    """Surfaces that explain a scan, the likeliest first, and what they were looked for in.
+
+    ``nothing`` is the cost of no lesion. The edge is compared with ``bone``, in which the lesion's
+    rim at inclusion, ``rim_before_hu`` dense, is left out.
+    """
+
+    evidence: Evidence
+    likely: list[SurfaceFit]
+    nothing: float
+    bone: ExpectedBone
+    rim_before_hu: float = 0.0
+
+
+def _explained(
+    inclusion: InclusionLesion,
+    scan: AlignedScan,
+    arena: Arena,
+    evidence: Evidence,
+    expected: ExpectedBone,
+    drift_hu: float,
+    rules: LesionRules,
+) -> _Explained:
+    """Look for the lesion in the bone of inclusion, and in that bone without the lesion's rim."""
+    likely, nothing = _searched(arena, evidence, inclusion, expected)
+    found = _Explained(evidence, likely, nothing, expected)
+    if inclusion.rimless is None:
+        return found
+    bare = expected_bone(inclusion, scan, evidence.patch, inclusion.rimless)
+    without = visit_evidence(inclusion, evidence.patch, arena.surface, bare, drift_hu)
+    others, gone = _searched(arena, without, inclusion, bare)
+    if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):
+        found = _Explained(without, others, gone, expected)
+    before = _rim_before(inclusion, inclusion.rimless, rules)
+    return found if before is None else replace(found, bone=bare, rim_before_hu=before.hu)
+
+
+def _gone(
+    lead: float, remaining_percent: float, inclusion: InclusionLesion, rules: LesionRules
+) -> tuple[float, bool]:
+    """Probability that nothing is left, and whether that is said.
+
+    The lead is by how much the likeliest surface costs more than nothing.
+    """
+    broken = inclusion.cortex_broken
+    against = BROKEN_PRIOR_ODDS if broken else COMPLETE_PRIOR_ODDS
+    odds = float(np.clip(lead - np.log(against), -50.0, 50.0))
+    gone = 1.0 / (1.0 + float(np.exp(-odds)))
+    little = remaining_percent < rules.complete.remaining_percent and odds > -CLEARLY_SEEN
+    return gone, gone >= 0.5 or (little and not broken)
 
 
 def _rim_before(
