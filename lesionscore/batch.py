@@ -130,7 +130,7 @@ def _attempt(
 
     try:
         return evaluate_patient(case, protocol, out, tell)
-    except Exception as exc:  # the one broad except: a case must not stop the batch
+    except Exception as exc:  # broad, as for one lesion: a case must not stop the batch
         return failed_patient(case, exc, traceback.format_exc(), protocol)
 
 

@@ -158,11 +158,13 @@ def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap, *, rough: boo
     layer = (distance > LAYER_MM[0]) & (distance < LAYER_MM[1])
     if not layer.any():
         return 0.0
+    usual = bone.spongy_hu[layer]
+    if rough:
+        return float(np.median(patch.values_hu[layer] - usual))
     depth = ndimage.distance_transform_edt(bone.inside, sampling=patch.spacing_zyx_mm)
     step = np.minimum(depth / DEPTH_STEP_MM, DEPTH_STEPS).astype(int)
     elsewhere = bone.inside & (distance > ELSEWHERE_MM[0]) & (distance < ELSEWHERE_MM[1])
-    usual = bone.spongy_hu[layer]
-    for k in range(0 if rough else DEPTH_STEPS + 1):
+    for k in range(DEPTH_STEPS + 1):
         alike = patch.values_hu[elsewhere & (step == k)]
         if alike.size >= LEAST_ALIKE:
             there = step[layer] == k
