@@ -23,6 +23,9 @@ SPARSE_HU, SPARSE_ABOVE_LESION_HU = 90.0, 40.0
 SPARSE_SMOOTHING_MM = 1.5
 SPARSE_AT_MM = (2.5, 4.0)
 """Smoothed so far and so deep in the bone, sparse spongy bone is told from muscle."""
+LAYER_MM, CORTEX_ABOVE_HU, DENSEST_SPONGY_HU = (0.3, 2.5), 60.0, 400.0
+"""Where cortex is looked for, outside a surface; by how much it exceeds the spongy bone around;
+and what is cortex even where all of a thin bone is, so that it passes for the usual level."""
 LEAST_BONE_SHARE = 0.22  # of the surface must have bone close outside it
 
 
@@ -75,6 +78,29 @@ def bone_contact(surface: Surface, beside: Flags) -> float:
     """Share of a surface's area, 0 to 1, that has bone beside it (see `bone_beside`)."""
     _, areas = surface.vertex_normals()
     return float((areas * beside).sum() / max(areas.sum(), 1e-9))
+
+
+def cortex_beside(patch: Patch, surface: Surface, bone: BoneMap) -> float:
+    """Share of the layer next to a surface that is cortex, by what is expected there.
+
+    Parameters
+    ----------
+    patch : Patch
+        Native voxels.
+    surface : Surface
+        Of the lesion on that scan.
+    bone : BoneMap
+        Bone around the lesion on that scan.
+
+    Returns
+    -------
+    float
+        0 deep in spongy bone, to 1.
+    """
+    distance = signed_distance(surface, patch.grid)
+    layer = (distance > LAYER_MM[0]) & (distance < LAYER_MM[1])
+    denser = bone.expected_hu > np.minimum(bone.spongy_hu + CORTEX_ABOVE_HU, DENSEST_SPONGY_HU)
+    return float(denser[layer].mean()) if layer.any() else 0.0
 
 
 def open_side(patch: Patch, surface: Surface, beside: Flags, reach_mm: float) -> Flags:

@@ -19,7 +19,7 @@ from lesionscore.lesions.background import BoneMap
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.evidence import Arena, Evidence, arena_around
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
-from lesionscore.lesions.freedom import point_sd_mm, unseen_sd_mm
+from lesionscore.lesions.freedom import cortex_sd_mm, point_sd_mm, unseen_sd_mm
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
 from lesionscore.lesions.rim import (
@@ -304,6 +304,7 @@ def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: f
         extra_sd_mm=math.hypot(
             EXTRA_SD_SHARE * registration_error_mm,
             unseen_sd_mm(best.surface, inclusion.contact),
+            cortex_sd_mm(inclusion.seed, inclusion.cortex),
             point_mm,
         ),
         correlation=SHARED_ERROR,

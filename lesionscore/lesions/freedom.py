@@ -1,4 +1,4 @@
-"""How far the image may move a lesion's surface, and what a side without an edge costs in SD."""
+"""How far the image may move a lesion's surface, and what SD its bone adds to a diameter."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
 POINT_UNSEEN = 1.7  # times as much where there is no outline either
 POINT_SD_SHARE = 0.03  # of the diameter: pockets of texture that an outline would have told apart
 MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
+CORTEX_SD_MM = 0.7  # where the whole surface lies against cortex: its thickness behind is guessed
+POINT_CORTEX_SD_MM = 1.8  # where there is no outline either
 LEAST_RADIUS_MM = 0.5
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
 
@@ -51,6 +53,15 @@ def point_sd_mm(seed: LesionSeed, surface: Surface, contact: float) -> float:
         return 0.0
     pockets_mm = POINT_SD_SHARE * 2.0 * surface.radius_mm
     return float(np.hypot(pockets_mm, POINT_UNSEEN * unseen_sd_mm(surface, contact)))
+
+
+def cortex_sd_mm(seed: LesionSeed, cortex_beside: float) -> float:
+    """SD of a diameter because cortex lies behind part of the edge, mm.
+
+    The edge lies half-way between the lesion and the bone behind it. How dense a cortex would be
+    without the lesion's blur, and how much of it the lesion took, one scan hardly shows.
+    """
+    return cortex_beside * (CORTEX_SD_MM if seed.mask is not None else POINT_CORTEX_SD_MM)
 
 
 def free_smoothness(radius_mm: float) -> Smoothness:

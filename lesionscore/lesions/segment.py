@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,10 @@ import numpy.typing as npt
 
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.background import BoneMap
-from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_beside, bone_contact
+from lesionscore.lesions.bone import LEAST_BONE_SHARE, bone_beside, bone_contact, cortex_beside
 from lesionscore.lesions.freedom import (
     BROKEN_BELOW,
+    cortex_sd_mm,
     edge_trust,
     free_smoothness,
     mask_smoothness,
@@ -41,6 +43,9 @@ Flags = npt.NDArray[np.bool_]
 INCLUSION = "inclusion"
 NOT_IN_BONE = "not_in_bone"
 NOT_LYTIC = "not_lytic"
+NO_OUTLINE = "no_outline"
+LEAST_POINT_CONTACT = 0.5
+"""Of a point's lesion: with less bone beside it most of its outline would be invented."""
 LITTLE_CONTRAST = "little_contrast"
 LEAST_CONTRAST_HU, USUAL_CONTRAST_HU = 30.0, 60.0
 DENSEST_LYTIC_HU = 120.0  # soft tissue; what is denser inside may be a misplaced outline
@@ -71,10 +76,12 @@ class InclusionLesion:
         Where the surface has bone beside it; the rest shows no edge.
     contact : float
         Share of the surface that has.
+    cortex : float
+        Share of the layer next to the surface that is cortex.
     unreadable : str or None
         Why its CT limbs are not evaluable at any visit: it lies in soft tissue
-        (``not_in_bone``), or is as dense as the bone around it (``not_lytic``); None for a
-        lesion that shows.
+        (``not_in_bone``), is as dense as the bone around it (``not_lytic``), or is given as a
+        point and mostly without bone beside it (``no_outline``); None for a lesion that shows.
     rimless : BoneMap or None
         The bone without the sclerotic rim that was found around the lesion, if one was.
     patch, fit, bone, draws
@@ -87,6 +94,7 @@ class InclusionLesion:
     reading: CtReading
     beside_bone: Flags
     contact: float
+    cortex: float
     unreadable: str | None
     rimless: BoneMap | None
     patch: Patch
@@ -188,14 +196,16 @@ def segment_inclusion(
     contact = bone_contact(fit.surface, beside)
     if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
         contact = min(contact, bone_share)
-    unreadable = _unreadable(fit, bone, contact)
+    cortex = cortex_beside(patch, fit.surface, bone)
+    unreadable = _unreadable(seed, fit, bone, contact)
     if unreadable is None and contact < BROKEN_BELOW:
         flags.append(CORTEX_BROKEN)
     little = bone.contrast_hu(fit.lesion_hu) < USUAL_CONTRAST_HU
     if unreadable is None and (little or fit.lesion_hu > DENSEST_LYTIC_HU):
         flags.append(LITTLE_CONTRAST)
     draws = fit.draw(DRAWS, SEED)
-    reading = _reading(seed, patch, fit, bone, draws, rules, contact, tuple(flags), unreadable)
+    extra_sd_mm = math.hypot(point_sd_mm(seed, fit.surface, contact), cortex_sd_mm(seed, cortex))
+    reading = _reading(seed, patch, fit, bone, draws, rules, extra_sd_mm, tuple(flags), unreadable)
     return InclusionLesion(
         seed=seed,
         neighbours=tuple(neighbours),
@@ -203,6 +213,7 @@ def segment_inclusion(
         reading=reading,
         beside_bone=beside,
         contact=contact,
+        cortex=cortex,
         unreadable=unreadable,
         rimless=without_rim(bone, patch, fit.surface) if fit.rim_prior_hu > 0.0 else None,
         patch=patch,
@@ -282,10 +293,12 @@ def _level(patch: Patch, surface: Surface) -> float:
     return float(np.median(patch.values_hu[deep])) if deep.any() else 45.0
 
 
-def _unreadable(fit: SurfaceFit, bone: BoneMap, contact: float) -> str | None:
-    """Why no lytic lesion shows in a place; None where one does."""
+def _unreadable(seed: LesionSeed, fit: SurfaceFit, bone: BoneMap, contact: float) -> str | None:
+    """Why no lytic lesion can be measured in a place; None where one can."""
     if contact < LEAST_BONE_SHARE:
         return NOT_IN_BONE
+    if seed.mask is None and contact < LEAST_POINT_CONTACT:
+        return NO_OUTLINE
     return NOT_LYTIC if bone.contrast_hu(fit.lesion_hu) < LEAST_CONTRAST_HU else None
 
 
@@ -296,14 +309,14 @@ def _reading(
     bone: BoneMap,
     draws: npt.NDArray[np.float64],
     rules: LesionRules,
-    contact: float,
+    extra_sd_mm: float,
     flags: tuple[str, ...],
     unreadable: str | None,
 ) -> CtReading:
     """Record of the inclusion scan."""
     shows = unreadable is None
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    size = lesion_size(fit.surface, draws, extra_sd_mm=point_sd_mm(seed, fit.surface, contact))
+    size = lesion_size(fit.surface, draws, extra_sd_mm=extra_sd_mm)
     present = size.longest_diameter_mm >= limit
     return CtReading(
         lesion_id=seed.lesion_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lesionscore.lesions.background import dense_bone, highest_near
 from lesionscore.lesions.evidence import Arena, Evidence
@@ -18,6 +19,8 @@ from lesionscore.lesions.shape import ShapeBasis, Smoothness, shape_basis
 from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.surface_fit import SurfaceFit
 from lesionscore.lesions.visit_starts import starts_at_visit
+
+Flags = npt.NDArray[np.bool_]
 
 TIGHT = Smoothness(components=((0.6, np.inf), (0.5, 8.0), (0.25, 4.0)))
 QUICK_STEPS = 3
@@ -40,6 +43,8 @@ LEAST_RISE_HU = 60.0
 FILLED_PRICE = 10.0
 """Of a second surface, of dense bone in the lesion's place (minus logarithm)."""
 CLEAR_OF_REMNANT_MM, RING_BEYOND_MM, LEAST_RING_ML = 0.8, 0.8, 0.03
+CORTEX_ABOVE_HU = 120.0
+"""Bone that was this much denser than spongy bone is cortex."""
 DENSE_BEYOND_MM, DENSE_SD_HU = 1.0, 60.0
 """Where that bone is looked for and begins, and how much its density may differ."""
 FILLED_SPREAD = 0.25
@@ -80,7 +85,10 @@ def best_fit(
         Cost of no lesion, comparable with theirs.
     """
     likely, nothing = _searched(arena, evidence, inclusion, parts)
-    dense = None if inclusion.cortex_broken else _dense_place(arena, evidence, likely[0])
+    if inclusion.cortex_broken:
+        return likely, nothing
+    spongy = evidence.bone_hu < inclusion.bone.normal_hu + CORTEX_ABOVE_HU
+    dense = _dense_place(arena, evidence, likely[0], spongy)
     if dense is None:
         return likely, nothing
     remnants, gone = _searched(arena, _filled_with(evidence, dense), inclusion, parts)
@@ -116,7 +124,7 @@ def _searched(
         fit = fit_surface(start, quick, arena, steps=QUICK_STEPS)
         return _Candidate(fit=fit, evidence=full, price=price)
 
-    contrast = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
+    contrast = _contrast_hu(arena, evidence, inclusion)
     starts = starts_at_visit(arena.surface, parts, evidence.patch, trust)
     bases = [(shape_basis(start.surface, rigid), start.price) for start in starts]
     first = sorted([tried(basis, price, evidence) for basis, price in bases], key=_cost)
@@ -164,6 +172,19 @@ def _searched(
     return [replace(best.fit, cost=np.inf if filled else best.cost)], nothing
 
 
+def _contrast_hu(arena: Arena, evidence: Evidence, inclusion: InclusionLesion) -> float:
+    """How far the lesion's level lies below the spongy bone around it, HU.
+
+    In a thin bone the usual level around is partly that of the blurred cortex: what is expected in
+    the lesion's own place is what would be seen without it.
+    """
+    around = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
+    place = evidence.bone_hu[(coverage(arena.surface, evidence.patch) > 0.5) & evidence.votes]
+    if inclusion.cortex_broken or place.size == 0:
+        return around
+    return min(around, float(np.median(place)) - evidence.lesion_hu)
+
+
 def _in_place(surface: Surface, arena: Arena, patch: Patch) -> bool:
     """Whether a surface lies where the lesion was; what has grown reaches beyond its place."""
     share = coverage(surface, patch)
@@ -171,11 +192,22 @@ def _in_place(surface: Surface, arena: Arena, patch: Patch) -> bool:
     return bool(within.sum() >= LEAST_IN_PLACE * share.sum())
 
 
-def _dense_place(arena: Arena, evidence: Evidence, best: SurfaceFit) -> SurfaceFit | None:
-    """Surface of bone that is denser than before around what is left; None where there is none."""
+def _dense_place(
+    arena: Arena, evidence: Evidence, best: SurfaceFit, spongy: Flags
+) -> SurfaceFit | None:
+    """Surface of bone that is denser than before around what is left; None where there is none.
+
+    Only what was spongy counts: of a cortex beside the lesion the density says nothing of what
+    has grown in the lesion's place.
+    """
     patch = evidence.patch
     beside = signed_distance(best.surface, patch.grid) > CLEAR_OF_REMNANT_MM
-    ring = beside & evidence.votes & (signed_distance(arena.surface, patch.grid) < RING_BEYOND_MM)
+    ring = (
+        beside
+        & spongy
+        & evidence.votes
+        & (signed_distance(arena.surface, patch.grid) < RING_BEYOND_MM)
+    )
     if float(ring.sum()) * patch.grid.voxel_volume_ml < LEAST_RING_ML:
         return None
     if float(np.median((patch.values_hu - evidence.bone_hu)[ring])) < LEAST_RISE_HU:

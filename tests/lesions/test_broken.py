@@ -126,7 +126,7 @@ def test_a_click_beside_a_cut_cortex_is_not_stopped_by_its_blur() -> None:
     assert 0.5 < rough.bone_share < 0.9
 
 
-def rib(noise_seed: int) -> Volume:
+def rib(noise_seed: int, bite_mm: float = BITE_MM) -> Volume:
     """CT of a rib along x in muscle; a ball of muscle's level took a bite from its side."""
     place = Grid(
         shape_zyx=(40, 60, 60), spacing_xyz_mm=(1.0, 1.0, 1.5), origin_mm=(-29.5, -29.5, -29.25)
@@ -135,7 +135,7 @@ def rib(noise_seed: int) -> Volume:
     x, y, z = np.moveaxis(place.positions_mm(index), -1, 0)
     round_ = np.hypot(y / 5.0, z / 7.0)
     bone = np.where(round_ < 0.7, 230.0, np.where(round_ < 1.0, 1000.0, 45.0))
-    inside = x**2 + (y - BITE_MM) ** 2 + z**2 < 6.0**2
+    inside = x**2 + (y - bite_mm) ** 2 + z**2 < 6.0**2
     hu = ndimage.gaussian_filter(np.where(inside, 45.0, bone), [0.5, 0.7, 0.7])
     hu += 30.0 * np.random.default_rng(noise_seed).standard_normal(hu.shape)
     return Volume(array=hu.astype(np.float32), grid=place, quantity=Quantity.HU)
@@ -149,6 +149,23 @@ def test_a_click_in_a_bite_from_a_rib_stays_near_the_rib(noise_seed: int) -> Non
     assert rough.bone_share < 0.7
     away = np.linalg.norm(rough.surface.vertices_mm - [0.0, BITE_MM, 0.0], axis=1)
     assert float(away.max()) < 6.0 + 3.0
+
+
+@pytest.mark.parametrize(("outlined", "reasons"), [(False, ("no_outline",)), (True, ())])
+def test_a_point_without_bone_around_most_of_it_needs_an_outline(
+    outlined: bool, reasons: tuple[str, ...]
+) -> None:
+    """What bulges out of a bone into tissue of its own density ends where a reader says it does."""
+    ct = rib(1, bite_mm=8.0)
+    index = np.stack(np.indices(ct.grid.shape_zyx), axis=-1)
+    away = np.linalg.norm(ct.grid.positions_mm(index) - [0.0, 8.0, 0.0], axis=-1)
+    mask = Volume(array=(away < 6.0).astype(np.uint8), grid=ct.grid, quantity=Quantity.LABEL)
+    seed = LesionSeed(
+        lesion_id="L01", label=1, position_mm=(0.0, 6.0, 0.0), mask=mask if outlined else None
+    )
+    reading = segment_inclusion(ct, seed, [], PROTOCOL).reading
+    assert reading.reasons == reasons
+    assert (reading.size is None) == bool(reasons)
 
 
 @pytest.mark.parametrize("around_hu", [-100.0, -800.0])
