@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from lesionscore.lesions.noise import shifted
 from lesionscore.lesions.patch import Patch
+from lesionscore.lesions.run_on import outside_mm
 from lesionscore.registration.bone import SOFT_COST, shortest_way
 
 Singles = npt.NDArray[np.float32]
@@ -21,7 +22,7 @@ CLOSING_MM = 4.0
 POCKET_MM = 1.5
 """Radius of a dark place within spongy bone that is texture."""
 ENCLOSURE_REACH_MM = 25.0
-HALF_SPACE = 0.5
+HELD_SMOOTHING_MM = 1.0
 LEAST_STEP_HU = 100.0
 """From the lesion to its bone, where they look alike."""
 WAY_MM = 25.0
@@ -114,20 +115,32 @@ def outline(own: Flags, lesion: Flags, spacing: tuple[float, float, float]) -> F
     Returns
     -------
     ndarray, shape (n_z, n_y, n_x), bool
-        The bone and the dark places within it; where the lesion may be, what a closing of the
-        bone holds. Elsewhere what is soft is soft: canal, disc and joint are no spongy bone.
+        The bone and the dark places within it; where the lesion may be, what the bone's outline
+        holds when it runs on over it. Elsewhere what is soft is soft: canal, disc and joint are
+        no spongy bone.
     """
     around = own & ~lesion
-    held = lesion & (share_enclosed(around, spacing) >= HALF_SPACE)
+    held = _held(_filled(closed(around, POCKET_MM, spacing)), lesion, spacing)
     filled = lesion & closed(around | held, CLOSING_MM, spacing) & (own | held)
     return _filled(closed(around, POCKET_MM, spacing) | filled)
+
+
+def _held(bone: Flags, lesion: Flags, spacing: tuple[float, float, float]) -> Flags:
+    """Voxels of a lesion that lie inside the outline of the bone around, run on over it."""
+    inside = bone.copy()
+    inside[lesion] = outside_mm(bone, lesion, spacing) <= 0.0
+    # where two faces meet single voxels may be given to the other one
+    smooth = ndimage.gaussian_filter(
+        inside.astype(np.float32), [HELD_SMOOTHING_MM / step for step in spacing]
+    )
+    return np.asarray(lesion & (smooth > 0.5))
 
 
 def share_enclosed(bone: Flags, spacing: tuple[float, float, float]) -> Singles:
     """Share of the directions from each voxel in which bone lies within reach.
 
-    On the continued outline of a bone it is about one half, whether the outline is flat or
-    round; where a lesion has grown out into soft tissue it is less.
+    Within a bone it is nearly one, whatever is hollow there; outside less than one half, unless
+    the bone is hollowed out.
     """
     hits = np.zeros(bone.shape, dtype=np.float32)
     total = 0.0

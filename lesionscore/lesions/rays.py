@@ -39,6 +39,7 @@ NEXT_TO_EDGE_MM = 2.0
 """An edge is half-way to the densest within this distance: a cortex that blur has spread."""
 CORTEX_ABOVE_HU = 150.0  # spongy bone; texture and noise stay below
 DARK_MARGIN_HU = 20.0
+FAT_HU, LEAST_FALL_HU = -95.0, 50.0
 OPEN_BEYOND, OPEN_BEYOND_MM = 1.5, 1.5
 """An edge farther out than this times the radius, plus mm, is another bone's."""
 LEAST_MEETING = 0.7
@@ -193,7 +194,8 @@ def _outside(smooth: Singles, highest: Singles, level: float, normal: float) -> 
     to_dense = np.where(
         highest > normal + CORTEX_ABOVE_HU, np.maximum(0.5 * (highest - level), rise), rise
     )
-    to_dark = rise + DARK_MARGIN_HU
+    # half-way to fat the edge of a lesion that fat borders on is passed
+    to_dark = min(rise + DARK_MARGIN_HU, max(0.5 * (level - FAT_HU), LEAST_FALL_HU))
     return np.asarray(np.maximum(smooth - level - to_dense, level - smooth - to_dark))
 
 

@@ -53,6 +53,8 @@ NOT_COVERED = "not_covered"
 CORTEX_BROKEN = "cortex_broken"
 POINT_MARGINS_MM = (2.0, 1.2, 0.7)
 LEAST_LOBED_CONTACT = 0.8
+LOST_CONTACT = 0.08
+"""Beyond a hole in the cortex soft tissue looks like a lobe, but has no bone beside it."""
 TAKEN_SHARE = 0.3  # of a voxel, by another lesion
 SEED = 20190801
 EXCLUSION_MARGIN_MM = 2.0
@@ -235,8 +237,9 @@ def _with_lobes(
     """Take in lobes that rays from the point did not see, where the scan shows them clearly."""
     found = patch, foreign, fit, bone
     beside = bone_beside(patch, fit.surface, fit.lesion_hu, bone)
-    if bone_contact(fit.surface, beside) < LEAST_LOBED_CONTACT:
-        return found  # beyond a hole in the cortex soft tissue looks like a lobe
+    contact = bone_contact(fit.surface, beside)
+    if contact < LEAST_LOBED_CONTACT:
+        return found
     start = with_lobes(fit.surface, patch, bone, foreign, fit.lesion_hu)
     if start is None:
         return found
@@ -247,6 +250,9 @@ def _with_lobes(
         start, wide, other, fit.lesion_hu, smoothness, POINT_MARGINS_MM, open_ended=True
     )
     if gain(fit, lobed, wide, other) < SHAPE_PRICE:
+        return found
+    beside = bone_beside(wide, lobed.surface, lobed.lesion_hu, around)
+    if bone_contact(lobed.surface, beside) < contact - LOST_CONTACT:
         return found
     return wide, other, lobed, around
 
