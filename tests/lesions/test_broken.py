@@ -183,3 +183,52 @@ def test_a_point_in_soft_tissue_is_refused(around_hu: float, radius_mm: float) -
     seed = LesionSeed(lesion_id="L01", label=1, position_mm=(0.0, 0.0, 0.0), mask=None)
     with pytest.raises(MeasurementError, match="no bone next to the place"):
         segment_inclusion(ct, seed, [], PROTOCOL)
+
+
+HOLLOW_RADIUS_MM, TABLE_MM, THICK_MM = 45.0, 1.8, 7.0
+
+
+def hollow_vault(noise_seed: int, radius_mm: float | None) -> Volume:
+    """CT of a curved piece of the vault; a ball of lesion breaks its inner table, unless None."""
+    shape, spacing = (40, 60, 60), np.array([1.5, 1.0, 1.0])
+    step = spacing / FINE
+    first = -0.5 * spacing * (np.array(shape) - 1) - 0.5 * spacing + 0.5 * step
+    axes = [first[k] + step[k] * np.arange(shape[k] * FINE) for k in range(3)]
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    # from the inner face outwards; the head's middle lies towards -y
+    height = np.sqrt(x**2 + (y + HOLLOW_RADIUS_MM) ** 2 + z**2) - HOLLOW_RADIUS_MM
+    hu = np.select(
+        [height < 0.0, height < TABLE_MM, height < THICK_MM - TABLE_MM, height < THICK_MM],
+        [BRAIN_HU, TABLE_HU, 250.0, TABLE_HU],
+        SCALP_HU,
+    )
+    if radius_mm is not None:
+        hu = np.where(x**2 + (y - 2.0) ** 2 + z**2 < radius_mm**2, LESION_HU, hu)
+    blurred = ndimage.gaussian_filter(hu, 0.65 / step)
+    native = blurred.reshape(shape[0], FINE, shape[1], FINE, shape[2], FINE).mean(axis=(1, 3, 5))
+    native += 25.0 * np.random.default_rng(noise_seed).standard_normal(shape)
+    origin = -0.5 * spacing * (np.array(shape) - 1)
+    grid = Grid(
+        shape_zyx=shape,
+        spacing_xyz_mm=(1.0, 1.0, 1.5),
+        origin_mm=(float(origin[2]), float(origin[1]), float(origin[0])),
+    )
+    return Volume(array=native.astype(np.float32), grid=grid, quantity=Quantity.HU)
+
+
+@pytest.mark.parametrize("noise_seed", [1, 5])
+def test_brain_behind_a_healed_hole_is_no_lesion(noise_seed: int) -> None:
+    """The hollow side of a bone bends towards the lesion, and does not take in what lies before."""
+    ct = hollow_vault(noise_seed, RADIUS_MM)
+    seed = LesionSeed(lesion_id="L01", label=1, position_mm=(0.0, 2.0, 0.0), mask=None)
+    found = segment_inclusion(ct, seed, [], PROTOCOL)
+    assert found.reading.size is not None
+    assert abs(found.reading.size.longest_diameter_mm - 2.0 * RADIUS_MM) < 1.5
+    healed = AlignedScan(
+        visit="month_12",
+        ct=hollow_vault(noise_seed + 1, None),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    reading = follow_lesion(found, ct, [healed], PROTOCOL).readings["month_12"]
+    assert reading.presence is Presence.ABSENT
