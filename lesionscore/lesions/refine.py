@@ -86,7 +86,8 @@ def refine(
             beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
             evidence = replace(evidence, votes=evidence.votes & ~beyond)
         fit = fit_surface(basis, evidence)
-        rim_hu = _dense_layer_hu(patch, fit.surface, bone, rough=open_ended)
+        rough = open_ended and margin != margins[-1]
+        rim_hu = _dense_layer_hu(patch, fit.surface, bone, rough=rough)
         if rim_hu > LEAST_RIM_HU:
             fit = fit_surface(basis, _with_rim(evidence, fit.surface, bone, rim_hu))
         surface, level = fit.surface, fit.lesion_hu

@@ -122,7 +122,7 @@ def test_a_click_beside_a_cut_cortex_is_not_stopped_by_its_blur() -> None:
     nothing = np.zeros(patch.grid.shape_zyx, dtype=np.bool_)
     rough = surface_from_point(patch, (1.0, 0.5, -0.5), nothing)
     across = rough.surface.vertices_mm @ np.array([0.0, 0.0, 1.0])  # along the vault
-    assert abs(np.ptp(across) - 2.0 * RADIUS_MM) < 1.5
+    assert abs(np.ptp(across) - 2.0 * radius_mm) < 1.5
     assert 0.5 < rough.bone_share < 0.9
 
 
@@ -216,14 +216,15 @@ def hollow_vault(noise_seed: int, radius_mm: float | None) -> Volume:
     return Volume(array=native.astype(np.float32), grid=grid, quantity=Quantity.HU)
 
 
+@pytest.mark.parametrize("radius_mm", [4.0, RADIUS_MM])
 @pytest.mark.parametrize("noise_seed", [1, 5])
-def test_brain_behind_a_healed_hole_is_no_lesion(noise_seed: int) -> None:
+def test_brain_behind_a_healed_hole_is_no_lesion(noise_seed: int, radius_mm: float) -> None:
     """The hollow side of a bone bends towards the lesion, and does not take in what lies before."""
-    ct = hollow_vault(noise_seed, RADIUS_MM)
+    ct = hollow_vault(noise_seed, radius_mm)
     seed = LesionSeed(lesion_id="L01", label=1, position_mm=(0.0, 2.0, 0.0), mask=None)
     found = segment_inclusion(ct, seed, [], PROTOCOL)
     assert found.reading.size is not None
-    assert abs(found.reading.size.longest_diameter_mm - 2.0 * RADIUS_MM) < 1.5
+    assert abs(found.reading.size.longest_diameter_mm - 2.0 * radius_mm) < 1.5
     healed = AlignedScan(
         visit="month_12",
         ct=hollow_vault(noise_seed + 1, None),
