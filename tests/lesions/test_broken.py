@@ -122,7 +122,7 @@ def test_a_click_beside_a_cut_cortex_is_not_stopped_by_its_blur() -> None:
     nothing = np.zeros(patch.grid.shape_zyx, dtype=np.bool_)
     rough = surface_from_point(patch, (1.0, 0.5, -0.5), nothing)
     across = rough.surface.vertices_mm @ np.array([0.0, 0.0, 1.0])  # along the vault
-    assert abs(np.ptp(across) - 2.0 * radius_mm) < 1.5
+    assert abs(np.ptp(across) - 2.0 * RADIUS_MM) < 1.5
     assert 0.5 < rough.bone_share < 0.9
 
 
