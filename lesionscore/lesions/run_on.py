@@ -80,7 +80,8 @@ def _outline_points(
     index = np.round(points / np.asarray(spacing)).astype(np.int64)
     # at the border of the patch the bone is only cut off
     whole = ((index > 0) & (index < np.asarray(bone.shape) - 1)).all(axis=1)
-    used = whole & near[tuple(index.T)]
+    directed = np.linalg.norm(normals, axis=1) > 0.5  # a speck's corner may have no direction
+    used = whole & directed & near[tuple(index.T)]
     points, normals = points[used].astype(np.float64), normals[used].astype(np.float64)
     _, chosen = np.unique(np.round(points / APART_MM).astype(np.int64), axis=0, return_index=True)
     return np.ascontiguousarray(points[chosen]), np.ascontiguousarray(normals[chosen])
