@@ -33,7 +33,7 @@ def outside_mm(bone: Flags, lesion: Flags, spacing: tuple[float, float, float]) 
     Parameters
     ----------
     bone : ndarray, shape (n_z, n_y, n_x), bool
-        The bone around, without holes; nothing where the lesion is.
+        The bone around, without holes; what it has in the lesion's place does not count.
     lesion : ndarray, shape (n_z, n_y, n_x), bool
         Voxels that the lesion may touch.
     spacing : tuple of float

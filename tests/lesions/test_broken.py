@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
@@ -36,21 +39,17 @@ def _one_thread():
         yield
 
 
-def vault(noise_seed: int) -> Volume:
-    """CT of a piece of the skull's vault, 8 mm thick, with a ball of lesion all through it."""
+Axes = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+def scanned(hu_at: Callable[[Axes], npt.NDArray[np.float64]], noise_seed: int) -> Volume:
+    """CT of what stands at fine positions z, y, x in mm: blur, voxels and noise."""
     shape, spacing = (40, 60, 60), np.array([1.5, 1.0, 1.0])
     step = spacing / FINE
     first = -0.5 * spacing * (np.array(shape) - 1) - 0.5 * spacing + 0.5 * step
     axes = [first[k] + step[k] * np.arange(shape[k] * FINE) for k in range(3)]
     z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
-    depth = y + 0.15 * x + 0.0 * z  # oblique to the voxels, as a vault is
-    hu = np.select(
-        [depth < -4.0, depth < -0.7, depth < 0.7, depth < 4.0, depth < 9.0],
-        [BRAIN_HU, TABLE_HU, DIPLOE_HU, TABLE_HU, SCALP_HU],
-        FAT_HU,
-    )
-    hu = np.where(x**2 + y**2 + z**2 < RADIUS_MM**2, LESION_HU, hu)
-    blurred = ndimage.gaussian_filter(hu, 0.65 / step)
+    blurred = ndimage.gaussian_filter(hu_at((z, y, x)), 0.65 / step)
     native = blurred.reshape(shape[0], FINE, shape[1], FINE, shape[2], FINE).mean(axis=(1, 3, 5))
     native += 25.0 * np.random.default_rng(noise_seed).standard_normal(shape)
     origin = -0.5 * spacing * (np.array(shape) - 1)
@@ -60,6 +59,22 @@ def vault(noise_seed: int) -> Volume:
         origin_mm=(float(origin[2]), float(origin[1]), float(origin[0])),
     )
     return Volume(array=np.round(native).astype(np.int16), grid=grid, quantity=Quantity.HU)
+
+
+def vault(noise_seed: int) -> Volume:
+    """CT of a piece of the skull's vault, 8 mm thick, with a ball of lesion all through it."""
+
+    def hu_at(axes: Axes) -> npt.NDArray[np.float64]:
+        z, y, x = axes
+        depth = y + 0.15 * x + 0.0 * z  # oblique to the voxels, as a vault is
+        hu = np.select(
+            [depth < -4.0, depth < -0.7, depth < 0.7, depth < 4.0, depth < 9.0],
+            [BRAIN_HU, TABLE_HU, DIPLOE_HU, TABLE_HU, SCALP_HU],
+            FAT_HU,
+        )
+        return np.where(x**2 + y**2 + z**2 < RADIUS_MM**2, LESION_HU, hu)
+
+    return scanned(hu_at, noise_seed)
 
 
 def outline(grid: Grid) -> Volume:
@@ -190,30 +205,21 @@ HOLLOW_RADIUS_MM, TABLE_MM, THICK_MM = 45.0, 1.8, 7.0
 
 def hollow_vault(noise_seed: int, radius_mm: float | None) -> Volume:
     """CT of a curved piece of the vault; a ball of lesion breaks its inner table, unless None."""
-    shape, spacing = (40, 60, 60), np.array([1.5, 1.0, 1.0])
-    step = spacing / FINE
-    first = -0.5 * spacing * (np.array(shape) - 1) - 0.5 * spacing + 0.5 * step
-    axes = [first[k] + step[k] * np.arange(shape[k] * FINE) for k in range(3)]
-    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
-    # from the inner face outwards; the head's middle lies towards -y
-    height = np.sqrt(x**2 + (y + HOLLOW_RADIUS_MM) ** 2 + z**2) - HOLLOW_RADIUS_MM
-    hu = np.select(
-        [height < 0.0, height < TABLE_MM, height < THICK_MM - TABLE_MM, height < THICK_MM],
-        [BRAIN_HU, TABLE_HU, 250.0, TABLE_HU],
-        SCALP_HU,
-    )
-    if radius_mm is not None:
-        hu = np.where(x**2 + (y - 2.0) ** 2 + z**2 < radius_mm**2, LESION_HU, hu)
-    blurred = ndimage.gaussian_filter(hu, 0.65 / step)
-    native = blurred.reshape(shape[0], FINE, shape[1], FINE, shape[2], FINE).mean(axis=(1, 3, 5))
-    native += 25.0 * np.random.default_rng(noise_seed).standard_normal(shape)
-    origin = -0.5 * spacing * (np.array(shape) - 1)
-    grid = Grid(
-        shape_zyx=shape,
-        spacing_xyz_mm=(1.0, 1.0, 1.5),
-        origin_mm=(float(origin[2]), float(origin[1]), float(origin[0])),
-    )
-    return Volume(array=native.astype(np.float32), grid=grid, quantity=Quantity.HU)
+
+    def hu_at(axes: Axes) -> npt.NDArray[np.float64]:
+        z, y, x = axes
+        # from the inner face outwards; the head's middle lies towards -y
+        height = np.sqrt(x**2 + (y + HOLLOW_RADIUS_MM) ** 2 + z**2) - HOLLOW_RADIUS_MM
+        hu = np.select(
+            [height < 0.0, height < TABLE_MM, height < THICK_MM - TABLE_MM, height < THICK_MM],
+            [BRAIN_HU, TABLE_HU, 250.0, TABLE_HU],
+            SCALP_HU,
+        )
+        if radius_mm is None:
+            return hu
+        return np.where(x**2 + (y - 2.0) ** 2 + z**2 < radius_mm**2, LESION_HU, hu)
+
+    return scanned(hu_at, noise_seed)
 
 
 @pytest.mark.parametrize("radius_mm", [4.0, RADIUS_MM])
