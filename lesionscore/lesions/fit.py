@@ -27,6 +27,7 @@ HUBER = 2.5
 STEPS = 8
 LARGEST_STEP_MM = 1.5
 BLUR_PROBE = 0.08
+LARGEST_BLUR_CHANGE = 0.35  # of the logarithm, three SDs; voxels and kernel leave no room for more
 WIDE = 2.0  # width of the part that a sharp kernel takes away, relative to its point spread
 LEAST_GAIN = 0.05
 SCLEROSIS_SD_HU = 150.0
@@ -194,7 +195,7 @@ class _Problem:
         """Displacement weights, lesion level, blur factor, bone level and rim of the voxels."""
         n, k = self.count, self.arena.field.shape[1]
         level = self.evidence.lesion_hu + float(unknowns[n])
-        factor = float(np.exp(np.clip(unknowns[n + 1], -1.0, 1.0)))
+        factor = float(np.exp(np.clip(unknowns[n + 1], -LARGEST_BLUR_CHANGE, LARGEST_BLUR_CHANGE)))
         bone = self.bone + self.arena.field @ unknowns[n + 3 : n + 3 + k].astype(np.float32)
         rim = self.evidence.rim_hu + self.arena.rim @ unknowns[n + 3 + k :].astype(np.float32)
         return unknowns[:n], level, factor, bone, rim

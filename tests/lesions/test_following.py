@@ -7,11 +7,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.aligned import AlignedScan
 from lesionscore.lesions.alternatives import averaged_size
+from lesionscore.lesions.fit import LARGEST_BLUR_CHANGE
 from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
 from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.records import Presence
@@ -335,3 +337,17 @@ def test_an_outline_where_no_lesion_shows_is_not_believed(
     assert lesion.unreadable == unreadable
     assert ("little_contrast" in lesion.reading.flags) == flagged
     assert (lesion.reading.size is None) == (unreadable is not None)
+
+
+def test_a_scan_that_looks_blurred_is_not_explained_by_a_blur_no_kernel_has() -> None:
+    """A lesion whose own edge fades over 5 mm: the fit may not call its bone blurred instead."""
+    sharp = scan(START, noise_seed=1)
+    voxel_mm = sharp.grid.spacing_xyz_mm[::-1]
+    faded = ndimage.gaussian_filter(sharp.array.astype(np.float32), [2.0 / mm for mm in voxel_mm])
+    noise = np.random.default_rng(2).normal(0.0, synthetic_bone.NOISE_HU, faded.shape)
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=CENTRE_MM, mask=mask(START))
+    lesion = segment_inclusion(
+        replace(sharp, array=np.round(faded + noise).astype(np.int16)), seed, (), PROTOCOL
+    )
+    assert abs(np.log(lesion.fit.blur_factor)) <= LARGEST_BLUR_CHANGE + 1e-6
+    assert lesion.fit.blur_factor > 1.2  # the image asked for more
