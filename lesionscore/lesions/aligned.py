@@ -12,7 +12,9 @@ from lesionscore.lesions.background import BoneMap, seen_bone
 from lesionscore.lesions.bone import open_side
 from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
 from lesionscore.lesions.freedom import edge_trust
+from lesionscore.lesions.grown_back import grown_back
 from lesionscore.lesions.patch import Patch, make_patch
+from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.refine import SHARPENING, SHARPENING_SD
 from lesionscore.lesions.rim import NO_DRIFT, Drift, ExpectedBone, carried_flags
 from lesionscore.lesions.segment import InclusionLesion
@@ -28,6 +30,9 @@ LESION_SD_HU = 15.0
 FIELD_SD_HU = 15.0
 RIM_SD_HU, RIM_LOSS_SD_HU = 30.0, 10.0
 BLUR_SD = 0.12
+GROWN_BACK_SHARED = 4.0
+"""See `Noise.shared`; where a cortex is thicker than elsewhere, it is so over some millimetres."""
+LEAST_SHARE, LEAST_DENSE_PERCENT = 0.02, 10.0
 SOFT_TISSUE_MM = 1.0
 """Beyond this outside the bone's outline soft tissue has its own motion."""
 AIR_HU = -250.0
@@ -118,6 +123,27 @@ def expected_bone(
     )
 
 
+def bone_to_find(
+    inclusion: InclusionLesion, scan: AlignedScan, patch: Patch, bone: BoneMap | None = None
+) -> ExpectedBone:
+    """Expect what a visit would show if the lesion had healed, a broken cortex included.
+
+    Parameters
+    ----------
+    inclusion, scan, patch, bone
+        As for `expected_bone`.
+
+    Returns
+    -------
+    ExpectedBone
+        For the search of what is left of the lesion.
+    """
+    bone = bone or inclusion.bone
+    if inclusion.cortex_broken:
+        bone = grown_back(inclusion.patch, bone)
+    return expected_bone(inclusion, scan, patch, bone)
+
+
 def visit_evidence(
     inclusion: InclusionLesion,
     patch: Patch,
@@ -136,7 +162,7 @@ def visit_evidence(
     carried : Surface
         The inclusion surface on the visit's CT.
     expected : ExpectedBone
-        From `expected_bone`.
+        From `bone_to_find`.
     drift_hu : float
         How much higher than inclusion the visit's scan reads.
 
@@ -146,18 +172,22 @@ def visit_evidence(
         For `lesionscore.lesions.fit.fit_surface`.
     """
     votes = _voting(patch, expected)
+    shared, new_cortex = inclusion.bone.texture_shared, None
     if inclusion.cortex_broken:
         votes &= ~open_side(patch, carried, inclusion.beside_bone, OUTER_REACH_MM)
+        shared = max(shared, GROWN_BACK_SHARED)
+        new_cortex = _new_cortex(patch, carried, expected)
     return Evidence(
         patch=patch,
         bone_hu=expected.level_hu + np.float32(drift_hu),
         bone_sd_hu=expected.spread_hu,
-        bone_shared=inclusion.bone.texture_shared,
+        bone_shared=shared,
         noise=patch.noise,
         votes=votes,
         lesion_hu=inclusion.fit.lesion_hu + drift_hu,
         lesion_sd_hu=LESION_SD_HU,
         field_sd_hu=FIELD_SD_HU,
+        new_cortex_hu=new_cortex,
         # where little edge shows, a free rim could stand in for the lesion itself
         rim_sd_hu=RIM_SD_HU * edge_trust(inclusion.contact) ** 2,
         rim_loss_sd_hu=RIM_LOSS_SD_HU * edge_trust(inclusion.contact) ** 2,
@@ -165,6 +195,15 @@ def visit_evidence(
         sharpening=SHARPENING,
         sharpening_sd=SHARPENING_SD,
     )
+
+
+def _new_cortex(patch: Patch, carried: Surface, expected: ExpectedBone) -> Singles | None:
+    """By how much bone expected in the lesion's place exceeds the least dense there, HU."""
+    place = (coverage(carried, patch) > LEAST_SHARE) & expected.is_bone
+    if not place.any():
+        return None
+    least = np.float32(np.percentile(expected.level_hu[place], LEAST_DENSE_PERCENT))
+    return np.where(place, np.maximum(expected.level_hu - least, 0.0), 0.0).astype(np.float32)
 
 
 def _voting(patch: Patch, expected: ExpectedBone) -> npt.NDArray[np.bool_]:

@@ -23,6 +23,8 @@ INNER_MM = 2.0
 """How deep inside the lesion the field of its surroundings still reaches."""
 SHELL_MM = 2.0
 MOST_VOXELS = 15_000
+NEW_CORTEX_SD = 0.3
+"""Of how dense a cortex that has grown back is, relative to the bone's other cortex."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +48,8 @@ class Evidence:
         Level of the lesion before looking at this scan, and its SD.
     field_sd_hu : float
         SD of the slowly varying error of the expected bone.
+    new_cortex_hu : ndarray, shape (n_z, n_y, n_x), optional
+        What of `bone_hu` is cortex that would have grown back, perhaps less or more dense.
     rim_hu, rim_sd_hu : float
         Likely density of a layer next to the surface beyond its surroundings, and SD; an SD of 0
         leaves the layer out.
@@ -69,6 +73,7 @@ class Evidence:
     lesion_hu: float
     lesion_sd_hu: float
     field_sd_hu: float = 0.0
+    new_cortex_hu: Singles | None = None
     rim_hu: float = 0.0
     rim_sd_hu: float = 0.0
     rim_loss_sd_hu: float | None = None
@@ -139,6 +144,10 @@ def arena_around(surface: Surface, evidence: Evidence) -> Arena:
     field = rim = np.zeros((len(rows), 0), dtype=np.float32)
     if evidence.field_sd_hu > 0:
         field = field_around(positions[near]).patterns(positions)
+    if evidence.field_sd_hu > 0 and evidence.new_cortex_hu is not None:
+        # its prior SD is the field's
+        share = np.float32(NEW_CORTEX_SD / evidence.field_sd_hu)
+        field = np.column_stack([field, share * evidence.new_cortex_hu.ravel()[rows]])
     if evidence.rim_sd_hu > 0:
         rim = field_around(positions[close]).patterns(positions)
     return Arena(

@@ -10,6 +10,7 @@ import numpy as np
 
 from lesionscore.lesions.aligned import (
     AlignedScan,
+    bone_to_find,
     expected_bone,
     patch_around,
     visit_evidence,
@@ -40,7 +41,7 @@ from lesionscore.lesions.segment import (
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.surface_fit import SurfaceFit
-from lesionscore.lesions.visit_fit import beside_new_cortex, best_fit
+from lesionscore.lesions.visit_fit import best_fit
 from lesionscore.volumes import Volume
 
 TOO_LITTLE_EDGE = "too_little_edge"
@@ -163,15 +164,14 @@ def _read_visit(
     expected = expected_bone(inclusion, scan, patch)
     around = drift_around(patch, carried, expected)
     drift_hu = (scan.drift if around is None else scan.drift.combined(around)).hu
-    evidence = visit_evidence(inclusion, patch, carried, expected, drift_hu)
+    healed = bone_to_find(inclusion, scan, patch)
+    evidence = visit_evidence(inclusion, patch, carried, healed, drift_hu)
     place = coverage(carried, patch) > 0.5
     if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     arena = arena_around(carried, evidence)
     found = _explained(inclusion, scan, arena, evidence, expected, drift_hu, rules)
     best = found.likely[0]
-    if inclusion.cortex_broken:
-        best = beside_new_cortex(best, found.evidence, arena, inclusion)
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     first = _size(best, inclusion, scan.registration_error_mm)
     size, ambiguous = averaged_size(first, found.likely)
@@ -243,7 +243,8 @@ def _explained(
     if inclusion.rimless is None:
         return found
     bare = expected_bone(inclusion, scan, evidence.patch, inclusion.rimless)
-    without = visit_evidence(inclusion, evidence.patch, arena.surface, bare, drift_hu)
+    healed = bone_to_find(inclusion, scan, evidence.patch, inclusion.rimless)
+    without = visit_evidence(inclusion, evidence.patch, arena.surface, healed, drift_hu)
     others, gone = _searched(arena, without, inclusion, bare)
     if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):
         found = _Explained(without, others, gone, expected)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lesionscore.lesions.background import dense_bone, highest_near
 from lesionscore.lesions.evidence import Arena, Evidence
 from lesionscore.lesions.fit import cost_without_lesion, fit_surface
 from lesionscore.lesions.foci import Focus
@@ -49,11 +48,6 @@ DENSE_BEYOND_MM, DENSE_SD_HU = 1.0, 60.0
 """Where that bone is looked for and begins, and how much its density may differ."""
 FILLED_SPREAD = 0.25
 """SD of the new bone's density, relative to what it has more than before."""
-CORTEX_ROUNDS, LEAST_CORTEX_ML, LEAST_RADIUS_MM = 3, 0.01, 1.0
-CORTEX_BEHIND_MM = 1.8
-CORTEX_SPREAD = 0.25
-"""SD of a cortex' density behind its blurred edge, relative to its excess over spongy bone."""
-LEAST_MIXED = 0.02
 
 
 def best_fit(
@@ -180,7 +174,7 @@ def _contrast_hu(arena: Arena, evidence: Evidence, inclusion: InclusionLesion) -
     """
     around = inclusion.bone.normal_hu - inclusion.fit.lesion_hu
     place = evidence.bone_hu[(coverage(arena.surface, evidence.patch) > 0.5) & evidence.votes]
-    if inclusion.cortex_broken or place.size == 0:
+    if place.size == 0:
         return around
     return min(around, float(np.median(place)) - evidence.lesion_hu)
 
@@ -234,59 +228,6 @@ def _filled_with(evidence: Evidence, dense: SurfaceFit) -> Evidence:
         bone_hu=(evidence.bone_hu + added).astype(np.float32),
         bone_sd_hu=np.hypot(evidence.bone_sd_hu, FILLED_SPREAD * added).astype(np.float32),
     )
-
-
-def beside_new_cortex(
-    best: SurfaceFit, evidence: Evidence, arena: Arena, inclusion: InclusionLesion
-) -> SurfaceFit:
-    """Fit again with cortex that has come back where the lesion was taken as it is seen.
-
-    Where a lesion that had broken the cortex withdraws, the cortex grows again. Half-way between
-    lesion and cortex is where the edge lies; taken for half-way to spongy bone, the same scan
-    would show a smaller lesion.
-
-    Parameters
-    ----------
-    best : SurfaceFit
-        From `best_fit`.
-    evidence : Evidence
-        What the visit says.
-    arena : Arena
-        Around the inclusion surface on the visit's CT.
-    inclusion : InclusionLesion
-        The lesion at inclusion.
-
-    Returns
-    -------
-    SurfaceFit
-        With the cost of ``best``: the new cortex is no evidence for or against the lesion.
-    """
-    patch = evidence.patch
-    smoothness = free_smoothness(best.surface.radius_mm).scaled(
-        FREEDOM * edge_trust(inclusion.contact)
-    )
-    place = signed_distance(arena.surface, patch.grid) < 1.0
-    behind = highest_near(patch.values_hu, patch, CORTEX_BEHIND_MM)
-    current = best
-    for _ in range(CORTEX_ROUNDS):
-        if current.surface.radius_mm < LEAST_RADIUS_MM:
-            break
-        share = coverage(current.surface, patch)
-        dense, unmixed = dense_bone(
-            patch, evidence.bone_hu, evidence.bone_sd_hu, current.lesion_hu, share
-        )
-        dense &= place & (share > LEAST_MIXED)
-        if float(dense.sum()) * patch.grid.voxel_volume_ml < LEAST_CORTEX_ML:
-            break
-        cortex = np.maximum(unmixed, behind)
-        spread = np.maximum(evidence.bone_sd_hu, CORTEX_SPREAD * (cortex - evidence.bone_hu))
-        grown = replace(
-            evidence,
-            bone_hu=np.where(dense, cortex, evidence.bone_hu),
-            bone_sd_hu=np.where(dense, spread, evidence.bone_sd_hu),
-        )
-        current = fit_surface(shape_basis(current.surface, smoothness), grown, arena)
-    return replace(current, cost=best.cost)
 
 
 def _cost(candidate: _Candidate) -> float:
