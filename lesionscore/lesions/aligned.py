@@ -33,7 +33,7 @@ BLUR_SD = 0.12
 GROWN_BACK_SHARED = 4.0
 """See `Noise.shared`; where a cortex is thicker than elsewhere, it is so over some millimetres."""
 LEAST_SHARE, LEAST_DENSE_PERCENT = 0.02, 10.0
-"""Of a voxel, to be in the lesion's place; and whose level there is that of the least dense bone."""
+"""Of a voxel, to be in the lesion's place; and the level there of the least dense bone."""
 SOFT_TISSUE_MM = 1.0
 """Beyond this outside the bone's outline soft tissue has its own motion."""
 AIR_HU = -250.0
