@@ -125,7 +125,11 @@ def expected_bone(
 
 
 def bone_to_find(
-    inclusion: InclusionLesion, scan: AlignedScan, patch: Patch, bone: BoneMap | None = None
+    inclusion: InclusionLesion,
+    scan: AlignedScan,
+    patch: Patch,
+    bone: BoneMap,
+    expected: ExpectedBone,
 ) -> ExpectedBone:
     """Expect what a visit would show if the lesion had healed, a broken cortex included.
 
@@ -133,16 +137,17 @@ def bone_to_find(
     ----------
     inclusion, scan, patch, bone
         As for `expected_bone`.
+    expected : ExpectedBone
+        What that gave; where the cortex is whole it stands.
 
     Returns
     -------
     ExpectedBone
         For the search of what is left of the lesion.
     """
-    bone = bone or inclusion.bone
-    if inclusion.cortex_broken:
-        bone = grown_back(inclusion.patch, bone)
-    return expected_bone(inclusion, scan, patch, bone)
+    if not inclusion.cortex_broken:
+        return expected
+    return expected_bone(inclusion, scan, patch, grown_back(inclusion.patch, bone))
 
 
 def visit_evidence(

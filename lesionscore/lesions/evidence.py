@@ -144,10 +144,9 @@ def arena_around(surface: Surface, evidence: Evidence) -> Arena:
     field = rim = np.zeros((len(rows), 0), dtype=np.float32)
     if evidence.field_sd_hu > 0:
         field = field_around(positions[near]).patterns(positions)
-    if evidence.field_sd_hu > 0 and evidence.new_cortex_hu is not None:
-        # its prior SD is the field's
-        share = np.float32(NEW_CORTEX_SD / evidence.field_sd_hu)
-        field = np.column_stack([field, share * evidence.new_cortex_hu.ravel()[rows]])
+        if evidence.new_cortex_hu is not None:  # its prior SD is the field's
+            share = np.float32(NEW_CORTEX_SD / evidence.field_sd_hu)
+            field = np.column_stack([field, share * evidence.new_cortex_hu.ravel()[rows]])
     if evidence.rim_sd_hu > 0:
         rim = field_around(positions[close]).patterns(positions)
     return Arena(

@@ -164,7 +164,7 @@ def _read_visit(
     expected = expected_bone(inclusion, scan, patch)
     around = drift_around(patch, carried, expected)
     drift_hu = (scan.drift if around is None else scan.drift.combined(around)).hu
-    healed = bone_to_find(inclusion, scan, patch)
+    healed = bone_to_find(inclusion, scan, patch, inclusion.bone, expected)
     evidence = visit_evidence(inclusion, patch, carried, healed, drift_hu)
     place = coverage(carried, patch) > 0.5
     if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
@@ -243,7 +243,7 @@ def _explained(
     if inclusion.rimless is None:
         return found
     bare = expected_bone(inclusion, scan, evidence.patch, inclusion.rimless)
-    healed = bone_to_find(inclusion, scan, evidence.patch, inclusion.rimless)
+    healed = bone_to_find(inclusion, scan, evidence.patch, inclusion.rimless, bare)
     without = visit_evidence(inclusion, evidence.patch, arena.surface, healed, drift_hu)
     others, gone = _searched(arena, without, inclusion, bare)
     if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):

@@ -28,11 +28,13 @@ LEAST_EXAMPLES = 100
 DEPTH_SMOOTHING_MM = 1.2
 """The outline is one of whole voxels."""
 ALIKE_DEPTH_MM, ALIKE_NORMAL, ALIKE_PLACE_MM = 0.3, 0.5, 8.0
-"""How far alike voxels differ, one SD; chosen by leaving out balls of 4 mm of 53 bones."""
+"""How far alike voxels differ, one SD; chosen on the bone around 53 lesions, each voxel predicted
+from what lies more than 4 mm away."""
 NO_SIDE_MM = 5.0
 """So deep, the outline that is nearest does not matter any more."""
 OWN_SPREAD = 0.85
-"""Share of the examples' SD that is left when their common density is known apart."""
+"""Share of the examples' SD that is left when their common density is known apart: 0.85 in
+synthetic bones, 0.93 over all of these 53."""
 
 
 def grown_back(patch: Patch, bone: BoneMap) -> BoneMap:

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from lesionscore.lesions.aligned import AlignedScan
 from lesionscore.lesions.follow import follow_lesion
 from lesionscore.lesions.grown_back import grown_back
+from lesionscore.lesions.records import Presence
 from lesionscore.lesions.seed import LesionSeed
 from lesionscore.lesions.segment import InclusionLesion, segment_inclusion
 from lesionscore.protocol import load_protocol
@@ -61,7 +62,7 @@ def outlined(ct: Volume) -> InclusionLesion:
     return segment_inclusion(ct, seed, [], PROTOCOL)
 
 
-@pytest.mark.parametrize("noise_seed", [1, 2])
+@pytest.mark.parametrize("noise_seed", [1, 2, 3, 4])
 def test_the_hole_is_expected_to_fill_with_the_rib_that_was_there(noise_seed: int) -> None:
     """A level continued from around is a mixture of cortex and marrow, and wrong about both."""
     lesion = outlined(rib(1.0, noise_seed))
@@ -81,8 +82,8 @@ def test_the_hole_is_expected_to_fill_with_the_rib_that_was_there(noise_seed: in
     assert np.array_equal(bone.expected_hu[untouched], plain.expected_hu[untouched])
 
 
-@pytest.mark.parametrize("scale", [0.85, 0.7, 0.55])
-@pytest.mark.parametrize("noise_seed", [1, 2])
+@pytest.mark.parametrize("scale", [0.85, 0.7, 0.6])
+@pytest.mark.parametrize("noise_seed", [1, 2, 3, 4])
 def test_what_is_left_of_a_lesion_in_a_rib_is_measured(noise_seed: int, scale: float) -> None:
     """Marrow that had come back passed for a lesion of 12 mm where 5 mm were left."""
     ct = rib(1.0, noise_seed)
@@ -95,5 +96,10 @@ def test_what_is_left_of_a_lesion_in_a_rib_is_measured(noise_seed: int, scale: f
         registration_error_mm=0.1,
     )
     reading = follow_lesion(lesion, ct, [scan], PROTOCOL).readings["month_12"]
+    true_mm = scale * LONGEST_MM
+    if reading.presence is Presence.TOO_SMALL:  # 5 mm is the least that is measured
+        assert reading.measurable_limit_mm is not None
+        assert true_mm - reading.measurable_limit_mm < 1.0
+        return
     assert reading.size is not None
-    assert abs(reading.size.longest_diameter_mm - scale * LONGEST_MM) < 0.9
+    assert abs(reading.size.longest_diameter_mm - true_mm) < 1.0
