@@ -12,7 +12,7 @@ from lesionscore.lesions.background import BoneMap, seen_bone
 from lesionscore.lesions.bone import open_side
 from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
 from lesionscore.lesions.freedom import edge_trust
-from lesionscore.lesions.grown_back import grown_back
+from lesionscore.lesions.grown_back import GROWN_BACK_SHARED, grown_back, new_cortex_hu
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.refine import SHARPENING, SHARPENING_SD
@@ -30,10 +30,7 @@ LESION_SD_HU = 15.0
 FIELD_SD_HU = 15.0
 RIM_SD_HU, RIM_LOSS_SD_HU = 30.0, 10.0
 BLUR_SD = 0.12
-GROWN_BACK_SHARED = 4.0
-"""See `Noise.shared`; where a cortex is thicker than elsewhere, it is so over some millimetres."""
-LEAST_SHARE, LEAST_DENSE_PERCENT = 0.02, 10.0
-"""Of a voxel, to be in the lesion's place; and the level there of the least dense bone."""
+LEAST_SHARE = 0.02  # of a voxel, to be in the lesion's place
 SOFT_TISSUE_MM = 1.0
 """Beyond this outside the bone's outline soft tissue has its own motion."""
 AIR_HU = -250.0
@@ -182,7 +179,8 @@ def visit_evidence(
     if inclusion.cortex_broken:
         votes &= ~open_side(patch, carried, inclusion.beside_bone, OUTER_REACH_MM)
         shared = max(shared, GROWN_BACK_SHARED)
-        new_cortex = _new_cortex(patch, carried, expected)
+        place = (coverage(carried, patch) > LEAST_SHARE) & expected.is_bone
+        new_cortex = new_cortex_hu(expected.level_hu, place)
     return Evidence(
         patch=patch,
         bone_hu=expected.level_hu + np.float32(drift_hu),
@@ -201,15 +199,6 @@ def visit_evidence(
         sharpening=SHARPENING,
         sharpening_sd=SHARPENING_SD,
     )
-
-
-def _new_cortex(patch: Patch, carried: Surface, expected: ExpectedBone) -> Singles | None:
-    """By how much bone expected in the lesion's place exceeds the least dense there, HU."""
-    place = (coverage(carried, patch) > LEAST_SHARE) & expected.is_bone
-    if not place.any():
-        return None
-    least = np.float32(np.percentile(expected.level_hu[place], LEAST_DENSE_PERCENT))
-    return np.where(place, np.maximum(expected.level_hu - least, 0.0), 0.0).astype(np.float32)
 
 
 def _voting(patch: Patch, expected: ExpectedBone) -> npt.NDArray[np.bool_]:

@@ -24,7 +24,7 @@ INNER_MM = 2.0
 SHELL_MM = 2.0
 MOST_VOXELS = 15_000
 NEW_CORTEX_SD = 0.3
-"""Of how dense a cortex that has grown back is, relative to the bone's other cortex."""
+"""Of how dense the cortex in a lesion's place is, relative to the bone's other cortex."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +49,7 @@ class Evidence:
     field_sd_hu : float
         SD of the slowly varying error of the expected bone.
     new_cortex_hu : ndarray, shape (n_z, n_y, n_x), optional
-        What of `bone_hu` is cortex that would have grown back, perhaps less or more dense.
+        What of `bone_hu` is cortex that the lesion took, perhaps less or more dense than elsewhere.
     rim_hu, rim_sd_hu : float
         Likely density of a layer next to the surface beyond its surroundings, and SD; an SD of 0
         leaves the layer out.

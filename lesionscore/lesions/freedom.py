@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from lesionscore.lesions.seed import LesionSeed
 from lesionscore.lesions.shape import Smoothness
@@ -18,6 +20,9 @@ MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's 
 CORTEX_SD_MM = 0.7  # where the whole surface lies against cortex: its thickness behind is guessed
 POINT_CORTEX_SD_MM = 1.8  # where there is no outline either
 LEAST_RADIUS_MM = 0.5
+LEAST_FREEDOM = 0.4
+"""Of the waves where a surface has no bone beside it: what the rest shows does not reach far."""
+BESIDE_SHARE = 0.05  # of the surface, around each vertex, that decides whether it has
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
 
 
@@ -74,3 +79,25 @@ def free_smoothness(radius_mm: float) -> Smoothness:
             (FREE_SD[2] * radius_mm + 0.1, max(2.5, 0.45 * radius_mm)),
         )
     )
+
+
+def unseen_freedom(surface: Surface, beside: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """How freely the vertices of a surface may move in waves, for `shape_basis`.
+
+    Parameters
+    ----------
+    surface : Surface
+        A first outline.
+    beside : ndarray, shape (n_vertices,), bool
+        Where it has bone beside it.
+
+    Returns
+    -------
+    ndarray, shape (n_vertices,)
+        1 amid bone, to `LEAST_FREEDOM` amid soft tissue, where a surface would only swing on as
+        its edges move.
+    """
+    count = max(1, int(BESIDE_SHARE * len(beside)))
+    _, near = cKDTree(surface.vertices_mm).query(surface.vertices_mm, k=count)
+    share = beside[near.reshape(len(beside), -1)].mean(axis=1)
+    return np.asarray(LEAST_FREEDOM + (1.0 - LEAST_FREEDOM) * share)

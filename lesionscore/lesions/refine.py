@@ -13,7 +13,8 @@ from lesionscore.lesions.background import BoneMap, bone_map
 from lesionscore.lesions.bone import bone_beside, bone_contact, open_side
 from lesionscore.lesions.evidence import OUTER_REACH_MM, SHELL_MM, Evidence, arena_around
 from lesionscore.lesions.fit import fit_surface
-from lesionscore.lesions.freedom import BROKEN_BELOW, free_smoothness
+from lesionscore.lesions.freedom import BROKEN_BELOW, free_smoothness, unseen_freedom
+from lesionscore.lesions.grown_back import GROWN_BACK_SHARED, grown_back, new_cortex_hu
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.shape import Smoothness, shape_basis
@@ -76,15 +77,19 @@ def refine(
         The bone around it.
     """
     surface, level = start, lesion_hu
-    basis = shape_basis(start, smoothness)
+    whole_basis = shape_basis(start, smoothness)
     fit: SurfaceFit | None = None
     for margin in margins:
         bone = _bone_around(surface, patch, margin, level)
-        evidence = _evidence(patch, bone, foreign, level)
+        evidence, basis = _evidence(patch, bone, foreign, level), whole_basis
         beside = bone_beside(patch, surface, level, bone)
-        if open_ended and bone_contact(surface, beside) < BROKEN_BELOW:
-            beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
-            evidence = replace(evidence, votes=evidence.votes & ~beyond)
+        if bone_contact(surface, beside) < BROKEN_BELOW:
+            evidence = _with_cortex(evidence, bone)
+            free = unseen_freedom(start, bone_beside(patch, start, level, bone))
+            basis = shape_basis(start, smoothness, free)
+            if open_ended:
+                beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
+                evidence = replace(evidence, votes=evidence.votes & ~beyond)
         fit = fit_surface(basis, evidence)
         rough = open_ended and margin != margins[-1]
         rim_hu = _dense_layer_hu(patch, fit.surface, bone, rough=rough)
@@ -173,6 +178,21 @@ def _dense_layer_hu(patch: Patch, surface: Surface, bone: BoneMap, *, rough: boo
     return float(np.median(patch.values_hu[layer] - usual))
 
 
+def _with_cortex(evidence: Evidence, bone: BoneMap) -> Evidence:
+    """Expect the cortex that a lesion took, whatever of it is seen beside the surface.
+
+    Taken as seen, a cortex would never let a surface that begins too small grow to its hole.
+    """
+    back = grown_back(evidence.patch, bone)
+    return replace(
+        evidence,
+        bone_hu=back.expected_hu,
+        bone_sd_hu=back.spread_hu,
+        bone_shared=max(evidence.bone_shared, GROWN_BACK_SHARED),
+        new_cortex_hu=new_cortex_hu(back.expected_hu, bone.lesion & bone.inside),
+    )
+
+
 def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float) -> Evidence:
     """Explain what is dense close to a surface by a rim, not by bone that was there anyway."""
     near = np.abs(signed_distance(surface, evidence.patch.grid)) < LAYER_MM[1] + 0.5
@@ -180,6 +200,7 @@ def _with_rim(evidence: Evidence, surface: Surface, bone: BoneMap, rim_hu: float
         evidence,
         bone_hu=np.where(near & bone.inside, bone.spongy_hu, evidence.bone_hu),
         bone_sd_hu=np.where(near & bone.inside, bone.texture_hu, evidence.bone_sd_hu),
+        new_cortex_hu=None,
         rim_hu=rim_hu / RIM_SEEN,
         rim_sd_hu=RIM_SPREAD * rim_hu,
     )

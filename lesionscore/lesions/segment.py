@@ -52,7 +52,6 @@ DENSEST_LYTIC_HU = 120.0  # soft tissue; what is denser inside may be a misplace
 NOT_COVERED = "not_covered"
 CORTEX_BROKEN = "cortex_broken"
 POINT_MARGINS_MM = (2.0, 1.2, 0.7)
-LEAST_LOBED_CONTACT = 0.8
 LOST_CONTACT = 0.08
 """Beyond a hole in the cortex soft tissue looks like a lobe, but has no bone beside it."""
 TAKEN_SHARE = 0.3  # of a voxel, by another lesion
@@ -238,7 +237,7 @@ def _with_lobes(
     found = patch, foreign, fit, bone
     beside = bone_beside(patch, fit.surface, fit.lesion_hu, bone)
     contact = bone_contact(fit.surface, beside)
-    if contact < LEAST_LOBED_CONTACT:
+    if contact < LEAST_POINT_CONTACT:
         return found
     start = with_lobes(fit.surface, patch, bone, foreign, fit.lesion_hu)
     if start is None:

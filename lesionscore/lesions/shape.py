@@ -16,6 +16,8 @@ from numba import njit
 from lesionscore.lesions.surface import Surface
 
 Floats = npt.NDArray[np.float64]
+Points = tuple[Floats, Floats, Floats]
+"""Positions and normals, shape (n, 3), and freedom of waves, shape (n,)."""
 CONTROL_POINTS = (80, 320)
 PATTERNS = 90
 KEPT_VARIANCE = 0.995
@@ -77,7 +79,9 @@ class ShapeBasis:
         )
 
 
-def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
+def shape_basis(
+    surface: Surface, smoothness: Smoothness, freedom: Floats | None = None
+) -> ShapeBasis:
     """Patterns of a surface's displacement under a Gaussian process.
 
     Parameters
@@ -86,6 +90,8 @@ def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
         The surface that is displaced along its normals.
     smoothness : Smoothness
         Amplitudes and lengths.
+    freedom : ndarray, shape (n_vertices,), optional
+        What every vertex' waves are multiplied by; a shift of the whole surface is not.
 
     Returns
     -------
@@ -95,15 +101,15 @@ def shape_basis(surface: Surface, smoothness: Smoothness) -> ShapeBasis:
     normals, _ = surface.vertex_normals()
     points = np.ascontiguousarray(surface.vertices_mm)
     chosen = _farthest_points(points, _control_points(surface, smoothness))
-    within = _covariance(
-        points[chosen], normals[chosen], points[chosen], normals[chosen], smoothness
-    )
+    free = np.ones(len(points)) if freedom is None else freedom
+    all_of_it, few = (points, normals, free), (points[chosen], normals[chosen], free[chosen])
+    within = _covariance(few, few, smoothness)
     values, vectors = np.linalg.eigh(within)
     order = np.argsort(values)[::-1]
     values, vectors = values[order], vectors[:, order]
     share = np.cumsum(np.maximum(values, 0)) / max(np.maximum(values, 0).sum(), 1e-12)
     count = int(min(np.searchsorted(share, KEPT_VARIANCE) + 1, PATTERNS, (values > 1e-9).sum()))
-    towards = _covariance(points, normals, points[chosen], normals[chosen], smoothness)
+    towards = _covariance(all_of_it, few, smoothness)
     patterns = towards @ (vectors[:, :count] / np.sqrt(values[:count]))
     return ShapeBasis(
         surface=surface,
@@ -122,13 +128,12 @@ def _control_points(surface: Surface, smoothness: Smoothness) -> int:
     return min(int(np.clip(wanted, *CONTROL_POINTS)), len(surface.vertices_mm))
 
 
-def _covariance(
-    a: Floats, normals_a: Floats, b: Floats, normals_b: Floats, smoothness: Smoothness
-) -> Floats:
+def _covariance(one: Points, other: Points, smoothness: Smoothness) -> Floats:
     """Covariance of displacements between two sets of points; opposite walls move freely."""
+    (a, normals_a, free_a), (b, normals_b, free_b) = one, other
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
     squared = np.maximum(squared, 0.0)
-    alike = 0.5 * (1.0 + normals_a @ normals_b.T)
+    alike = 0.5 * (1.0 + normals_a @ normals_b.T) * np.outer(free_a, free_b)
     total = np.zeros_like(squared)
     for deviation, length in smoothness.components:
         if np.isinf(length):

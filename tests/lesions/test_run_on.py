@@ -57,9 +57,9 @@ SHAPES: list[tuple[Callable[[Floats], Floats], float, float]] = [
     (plane, np.inf, 0.3),
     (slab, 6.0, 0.5),
     (skull_outside, 6.0, 0.5),
-    (skull_inside, 6.0, 0.7),
-    (shaft, 12.0, 1.2),
-    (hollow_corner, 7.0, 0.8),
+    (skull_inside, 6.0, 0.5),
+    (shaft, 12.0, 0.6),
+    (hollow_corner, 7.0, 0.5),
 ]
 
 
@@ -74,7 +74,10 @@ def places() -> Floats:
 def test_the_outline_runs_on(
     shape: Callable[[Floats], Floats], thickness_mm: float, allowed_mm: float, radius_mm: float
 ) -> None:
-    """The bone found in a hole ends where the face would, on average over the hole."""
+    """The bone found in a hole ends where the face would, on average over the hole.
+
+    Where the face is curved one way, however the bone lies to the voxels.
+    """
     offsets = []
     for seed in range(3):
         turned = places() @ Rotation.random(random_state=seed).as_matrix()
@@ -88,6 +91,7 @@ def test_the_outline_runs_on(
         surplus_voxels = int(found[zone].sum()) - int((depth > 0.0)[zone].sum())
         offsets.append(0.9 * surplus_voxels / int(hole.sum()))
     assert abs(np.mean(offsets)) < allowed_mm
+    assert np.abs(offsets).max() < 1.0
 
 
 @pytest.mark.parametrize(("in_bone", "expected_mm"), [(True, -np.inf), (False, np.inf)])
