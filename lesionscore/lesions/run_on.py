@@ -30,9 +30,9 @@ TURNED_MM2 = 4.0
 STIFFNESS_MM4 = 30.0
 """Of the quadric against bending: a curvature is known to 0.1 per mm before, a point to 0.5 mm."""
 LEAST_STEEPNESS = 0.3
-MISFIT_MM2 = 1.0
+MISFIT_MM2 = 1.6
 """What a quadric leaves of points and normals, and is hardly trusted with: 0.2 on smooth faces of
-voxels, 0.3 to 0.6 on ribs and skulls, 3.5 where a pedicle, a foramen and a joint meet."""
+voxels, 0.3 to 1.2 on ribs, scapulas and skulls, 3.5 where a pedicle, a foramen and a joint meet."""
 
 
 def outside_mm(bone: Flags, lesion: Flags, spacing: tuple[float, float, float]) -> Floats:
