@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.background import BoneMap
@@ -34,7 +35,7 @@ from lesionscore.lesions.start import surface_from_mask
 from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.surface_fit import SurfaceFit
 from lesionscore.lesions.visit_starts import SHAPE_PRICE
-from lesionscore.quantities import Quantity
+from lesionscore.quantities import PositionMm, Quantity
 from lesionscore.registration.align import LesionRegion
 from lesionscore.volumes import Volume
 
@@ -44,6 +45,9 @@ INCLUSION = "inclusion"
 NOT_IN_BONE = "not_in_bone"
 NOT_LYTIC = "not_lytic"
 NO_OUTLINE = "no_outline"
+POINT_OUTSIDE = "point_outside_outline"
+POINT_SLACK_MM = 1.0
+"""Of a reader's point beside the lesion; what lies farther from it is something else."""
 LEAST_POINT_CONTACT = 0.5
 """Of a point's lesion: with less bone beside it most of its outline would be invented."""
 LITTLE_CONTRAST = "little_contrast"
@@ -82,7 +86,8 @@ class InclusionLesion:
     unreadable : str or None
         Why its CT limbs are not evaluable at any visit: it lies in soft tissue
         (``not_in_bone``), is as dense as the bone around it (``not_lytic``), or is given as a
-        point and mostly without bone beside it (``no_outline``); None for a lesion that shows.
+        point and mostly without bone beside it (``no_outline``), or what was found does not hold
+        that point (``point_outside_outline``); None for a lesion that shows.
     rimless : BoneMap or None
         The bone without the sclerotic rim that was found around the lesion, if one was.
     patch, fit, bone, draws
@@ -198,7 +203,7 @@ def segment_inclusion(
     if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
         contact = min(contact, bone_share)
     cortex = cortex_beside(patch, fit.surface, bone)
-    unreadable = _unreadable(seed, fit, bone, contact)
+    unreadable = _unreadable(seed, patch, fit, bone, contact)
     if unreadable is None and contact < BROKEN_BELOW:
         flags.append(CORTEX_BROKEN)
     little = bone.contrast_hu(fit.lesion_hu) < USUAL_CONTRAST_HU
@@ -298,13 +303,26 @@ def _level(patch: Patch, surface: Surface) -> float:
     return float(np.median(patch.values_hu[deep])) if deep.any() else 45.0
 
 
-def _unreadable(seed: LesionSeed, fit: SurfaceFit, bone: BoneMap, contact: float) -> str | None:
+def _unreadable(
+    seed: LesionSeed, patch: Patch, fit: SurfaceFit, bone: BoneMap, contact: float
+) -> str | None:
     """Why no lytic lesion can be measured in a place; None where one can."""
     if contact < LEAST_BONE_SHARE:
         return NOT_IN_BONE
-    if seed.mask is None and contact < LEAST_POINT_CONTACT:
-        return NO_OUTLINE
+    if seed.mask is None:
+        if contact < LEAST_POINT_CONTACT:
+            return NO_OUTLINE
+        if _outside_mm(seed.position_mm, patch, fit.surface) > POINT_SLACK_MM:
+            return POINT_OUTSIDE
     return NOT_LYTIC if bone.contrast_hu(fit.lesion_hu) < LEAST_CONTRAST_HU else None
+
+
+def _outside_mm(point_mm: PositionMm | None, patch: Patch, surface: Surface) -> float:
+    """How far outside a surface a point lies, negative inside."""
+    assert point_mm is not None
+    at = patch.grid.index_zyx(np.asarray(point_mm)[None]).T
+    distance = signed_distance(surface, patch.grid)
+    return float(ndimage.map_coordinates(distance, at, order=1, mode="nearest")[0])
 
 
 def _reading(

@@ -62,6 +62,7 @@ _LESION = {
     "new_lesion_near": "Something that looks like a new lesion lies beside this one.",
     "too_little_edge": "Most of its place lies outside the bone, where no edge shows.",
     "no_outline": "Most of its edge has no bone beside it: it needs an outline, not a point.",
+    "point_outside_outline": "What was found does not hold the point given: outline it.",
     "not_in_bone": "The lesion does not lie in bone.",
     "not_lytic": "The place given is as dense as the bone around it: no lytic lesion shows there.",
     "not_measurable_at_inclusion": "At inclusion the lesion is smaller than the protocol's "
