@@ -52,6 +52,9 @@ LEAST_POINT_CONTACT = 0.5
 """Of a point's lesion: with less bone beside it most of its outline would be invented."""
 LITTLE_CONTRAST = "little_contrast"
 LEAST_CONTRAST_HU, USUAL_CONTRAST_HU = 30.0, 60.0
+LEAKED_CONTRAST_HU = 100.0
+"""With less, and `LITTLE_CONTRAST`, a point's lesion with a hole beside it has mostly leaked: four
+that had, or kept to a part, had 43 to 77 HU, four right ones in skulls 120 to 210."""
 DENSEST_LYTIC_HU = 120.0  # soft tissue; what is denser inside may be a misplaced outline
 NOT_COVERED = "not_covered"
 CORTEX_BROKEN = "cortex_broken"
@@ -203,11 +206,11 @@ def segment_inclusion(
     if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
         contact = min(contact, bone_share)
     cortex = cortex_beside(patch, fit.surface, bone)
+    little = _little_contrast(fit, bone)
     unreadable = _unreadable(seed, patch, fit, bone, contact)
     if unreadable is None and contact < BROKEN_BELOW:
         flags.append(CORTEX_BROKEN)
-    little = bone.contrast_hu(fit.lesion_hu) < USUAL_CONTRAST_HU
-    if unreadable is None and (little or fit.lesion_hu > DENSEST_LYTIC_HU):
+    if unreadable is None and little:
         flags.append(LITTLE_CONTRAST)
     draws = fit.draw(DRAWS, SEED)
     extra_sd_mm = math.hypot(point_sd_mm(seed, fit.surface, contact), cortex_sd_mm(seed, cortex))
@@ -309,12 +312,23 @@ def _unreadable(
     """Why no lytic lesion can be measured in a place; None where one can."""
     if contact < LEAST_BONE_SHARE:
         return NOT_IN_BONE
+    contrast_hu = bone.contrast_hu(fit.lesion_hu)
+    lytic = contrast_hu >= LEAST_CONTRAST_HU
     if seed.mask is None:
         if contact < LEAST_POINT_CONTACT:
             return NO_OUTLINE
         if _outside_mm(seed.position_mm, patch, fit.surface) > POINT_SLACK_MM:
             return POINT_OUTSIDE
-    return NOT_LYTIC if bone.contrast_hu(fit.lesion_hu) < LEAST_CONTRAST_HU else None
+        leaked = _little_contrast(fit, bone) and contrast_hu < LEAKED_CONTRAST_HU
+        if lytic and leaked and contact < BROKEN_BELOW:
+            return NO_OUTLINE
+    return None if lytic else NOT_LYTIC
+
+
+def _little_contrast(fit: SurfaceFit, bone: BoneMap) -> bool:
+    """Whether a lesion is hardly darker than the bone around it, or too dense for a lytic one."""
+    contrast_hu = bone.contrast_hu(fit.lesion_hu)
+    return contrast_hu < USUAL_CONTRAST_HU or fit.lesion_hu > DENSEST_LYTIC_HU
 
 
 def _outside_mm(point_mm: PositionMm | None, patch: Patch, surface: Surface) -> float:
