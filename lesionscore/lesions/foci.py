@@ -24,7 +24,7 @@ Flags = npt.NDArray[np.bool_]
 
 SMOOTH_MM = 1.0
 LEAST_CONTRAST_HU = 60.0
-LEAST_PART_MM3 = 30.0
+LEAST_PART_MM3 = 15.0
 LEAST_PART_SHARE = 0.12  # of all parts together: smaller pieces are crumbs
 GROWTH_MM = 2.5  # parts of a lesion are looked for this far outside its inclusion surface
 NEW_BEYOND_MM = 4.0

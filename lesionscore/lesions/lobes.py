@@ -25,6 +25,9 @@ NECK_MM = 1.5
 CLEAR_MM = 1.0
 LEAST_LOBE_MM3 = 40.0
 SMOOTHING = 0.15  # of the radius
+BESIDE_MM, FARTHEST_MM = 0.3, 20.0
+SMALL_SHARE = 0.42
+"""Of the lesion's radius: what is thinner and only touches it is something else."""
 
 
 def with_lobes(
@@ -69,3 +72,29 @@ def with_lobes(
         return remeshed(rough, smooth_mm=SMOOTHING * rough.radius_mm)
     except MeasurementError:
         return None
+
+
+def hangs_on(first: Surface, lobed: Surface, patch: Patch) -> bool:
+    """Whether what one surface has more than another is small and only touches it: no lobe.
+
+    Parameters
+    ----------
+    first, lobed : Surface
+        Of a lesion, without what may be its lobe and with it.
+    patch : Patch
+        Native voxels around both.
+
+    Returns
+    -------
+    bool
+        True where it is much thinner than the lesion and reaches farther out than it is wide, as
+        a vessel or a sparse place beside the lesion does. Of a small lobe half lies within.
+    """
+    out = signed_distance(first, patch.grid, band_mm=FARTHEST_MM)
+    depth = -signed_distance(lobed, patch.grid, band_mm=FARTHEST_MM)
+    added = (out > BESIDE_MM) & (depth > 0.0)
+    if not added.any():
+        return True
+    thickness_mm = float(depth[added].max())
+    small = thickness_mm < SMALL_SHARE * first.radius_mm
+    return small and float(out[added].max()) > 2.0 * thickness_mm

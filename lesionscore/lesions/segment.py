@@ -21,7 +21,7 @@ from lesionscore.lesions.freedom import (
     mask_smoothness,
     point_sd_mm,
 )
-from lesionscore.lesions.lobes import with_lobes
+from lesionscore.lesions.lobes import hangs_on, with_lobes
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.rays import RoughLesion, surface_from_point
@@ -34,7 +34,6 @@ from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.start import surface_from_mask
 from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.surface_fit import SurfaceFit
-from lesionscore.lesions.visit_starts import SHAPE_PRICE
 from lesionscore.quantities import PositionMm, Quantity
 from lesionscore.registration.align import LesionRegion
 from lesionscore.volumes import Volume
@@ -60,6 +59,8 @@ DENSEST_LYTIC_HU = 120.0  # soft tissue; what is denser inside may be a misplace
 NOT_COVERED = "not_covered"
 CORTEX_BROKEN = "cortex_broken"
 POINT_MARGINS_MM = (2.0, 1.2, 0.7)
+LOBE_PRICE = 15.0
+"""Minus logarithm of the prior odds of a lobe that rays from the point did not see."""
 LOST_CONTACT = 0.08
 """Beyond a hole in the cortex soft tissue looks like a lobe, but has no bone beside it."""
 TAKEN_SHARE = 0.3  # of a voxel, by another lesion
@@ -199,9 +200,12 @@ def segment_inclusion(
         smoothness,
         margins,
         open_ended=seed.mask is None,
+        whole=bone_share >= BROKEN_BELOW,
     )
     if seed.mask is None:
-        patch, foreign, fit, bone = _with_lobes(ct, seed, taken, patch, foreign, fit, bone)
+        patch, foreign, fit, bone = _with_lobes(
+            ct, seed, taken, patch, foreign, fit, bone, whole=bone_share >= BROKEN_BELOW
+        )
     beside = bone_beside(patch, fit.surface, fit.lesion_hu, bone)
     contact = bone_contact(fit.surface, beside)
     if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
@@ -240,6 +244,8 @@ def _with_lobes(
     foreign: Flags,
     fit: SurfaceFit,
     bone: BoneMap,
+    *,
+    whole: bool,
 ) -> tuple[Patch, Flags, SurfaceFit, BoneMap]:
     """Take in lobes that rays from the point did not see, where the scan shows them clearly."""
     found = patch, foreign, fit, bone
@@ -254,9 +260,18 @@ def _with_lobes(
     other = _inside_any(wide, taken)
     smoothness = free_smoothness(start.radius_mm)
     lobed, around = refine(
-        start, wide, other, fit.lesion_hu, smoothness, POINT_MARGINS_MM, open_ended=True
+        start,
+        wide,
+        other,
+        fit.lesion_hu,
+        smoothness,
+        POINT_MARGINS_MM,
+        open_ended=True,
+        whole=whole,
     )
-    if gain(fit, lobed, wide, other) < SHAPE_PRICE:
+    if hangs_on(fit.surface, lobed.surface, wide):
+        return found
+    if gain(fit, lobed, wide, other) < LOBE_PRICE:
         return found
     beside = bone_beside(wide, lobed.surface, lobed.lesion_hu, around)
     if bone_contact(lobed.surface, beside) < contact - LOST_CONTACT:

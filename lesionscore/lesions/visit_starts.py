@@ -1,8 +1,9 @@
 """Where the search for a lesion begins at a visit: shapes that it may have by now.
 
-The inclusion's shape at several sizes, in its place or where a look at the scan shows something;
-and that look's own shape, which is rough and follows noise, so that it has a price: it must
-explain the scan much better than a shape that was known before.
+The inclusion's shape at several sizes, in its place or where a look at the scan shows something,
+once or, where that is in pieces, once for each; and that look's own shape, which is rough and
+follows noise, so that it has a price: it must explain the scan much better than a shape that was
+known before.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from lesionscore.errors import MeasurementError
 from lesionscore.lesions.foci import Focus, surface_of_parts
 from lesionscore.lesions.meshing import remeshed
 from lesionscore.lesions.patch import Patch
-from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.surface import Surface, union
 
 SCALES = (1.3, 1.0, 0.85, 0.7, 0.55, 0.4)
 FINE_SCALES = (1.3, 1.14, 1.0, 0.92, 0.85, 0.78, 0.7, 0.62, 0.55, 0.47, 0.4)
 FINE_BELOW = 0.7  # trust in the edges
 LEAST_SCALE, LARGEST_SCALE = 0.3, 1.5
-CHANGED_PRICE, MOVED_PRICE, SHAPE_PRICE = 8.0, 3.0, 30.0
+CHANGED_PRICE, MOVED_PRICE, SPLIT_PRICE, SHAPE_PRICE = 8.0, 3.0, 6.0, 30.0
 """Minus logarithms of prior odds: against another size where few edges show; against a remnant
-off to one side; against any shape."""
+off to one side; against several remnants; against any shape."""
 SHAPE_SMOOTHING = 0.2
 """Of the radius; a look at the scan follows its noise."""
 
@@ -88,6 +89,8 @@ def starts_at_visit(
         starts.append(VisitStart(surface=moved, price=price))
     if trust < FINE_BELOW:
         return starts
+    if len(parts) > 1:
+        starts.append(VisitStart(surface=_split(carried, parts), price=SPLIT_PRICE))
     shape = _smooth_shape(parts, patch)
     if shape is not None:
         starts.append(VisitStart(surface=shape, price=SHAPE_PRICE))
@@ -101,6 +104,17 @@ def _resized(
     middle = np.asarray(surface.centre_mm)
     goal = middle if centre_mm is None else np.asarray(centre_mm)
     return Surface(vertices_mm=goal + scale * (surface.vertices_mm - middle), faces=surface.faces)
+
+
+def _split(carried: Surface, parts: list[Focus]) -> Surface:
+    """The inclusion's shape once for every part, in its place and at its size."""
+    whole_mm3 = 1000.0 * carried.volume_ml
+    return union(
+        [
+            _resized(carried, (part.volume_mm3 / whole_mm3) ** (1.0 / 3.0), part.centre_mm)
+            for part in parts
+        ]
+    )
 
 
 def _smooth_shape(parts: list[Focus], patch: Patch) -> Surface | None:

@@ -22,10 +22,14 @@ from tests.lesions.test_broken import Axes, scanned
 BONE_MM, CORTEX_MM = 16.0, 1.3
 OUTER = np.array([12.5, 0.0, 0.0, 5.5])  # x, y, z and radius, mm: 2 mm bulge out of the bone
 INNER = np.array([6.0, 6.0, 3.0, 4.5])
+ROUND = np.array([0.0, 0.0, 0.0, 8.0])
+BUD = np.array([8.0, 6.5, 0.0, 3.2])  # touches it
 TEXTURE_HU, TEXTURE_MM = 25.0, 0.8
 
 
-def bone_with(lobes: list[npt.NDArray[np.float64]], seed: int) -> Volume:
+def bone_with(
+    lobes: list[npt.NDArray[np.float64]], seed: int, noise_seed: int | None = None
+) -> Volume:
     """CT of a round bone along z, its spongy bone with a texture, and balls of lesion in it."""
 
     def hu_at(axes: Axes) -> npt.NDArray[np.float64]:
@@ -40,7 +44,7 @@ def bone_with(lobes: list[npt.NDArray[np.float64]], seed: int) -> Volume:
             bone = np.where(away < lobe[3] ** 2, 35.0, bone)
         return bone
 
-    return scanned(hu_at, seed)
+    return scanned(hu_at, seed if noise_seed is None else noise_seed)
 
 
 def clicked(ct: Volume, point_mm: PositionMm) -> segment.InclusionLesion:
@@ -70,6 +74,15 @@ def test_a_lobe_that_rays_do_not_see_is_measured(seed: int) -> None:
 def test_texture_beside_one_lobe_is_none(seed: int) -> None:
     """Pockets of spongy bone are not joined to it."""
     assert abs(longest_mm([OUTER], seed) - 2.0 * OUTER[3]) < 2.0
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_a_dark_place_that_touches_the_lesion_is_no_lobe(seed: int) -> None:
+    """A ball of less than half its width made a lesion 3 to 5 mm longer."""
+    lesion = clicked(bone_with([ROUND, BUD], seed), (1.0, 0.0, 0.0))
+    assert lesion.unreadable is None
+    assert lesion.reading.size is not None
+    assert abs(lesion.reading.size.longest_diameter_mm - 2.0 * ROUND[3]) < 1.2
 
 
 @pytest.mark.parametrize("seed", range(5, 11))
