@@ -302,6 +302,7 @@ def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: f
     size = lesion_size(
         best.surface,
         best.draw(DRAWS, SEED),
+        outlined=inclusion.seed.mask is not None,
         extra_sd_mm=math.hypot(
             EXTRA_SD_SHARE * registration_error_mm,
             unseen_sd_mm(best.surface, inclusion.contact),

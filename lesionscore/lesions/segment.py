@@ -368,7 +368,8 @@ def _reading(
     """Record of the inclusion scan."""
     shows = unreadable is None
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
-    size = lesion_size(fit.surface, draws, extra_sd_mm=extra_sd_mm)
+    outlined = seed.mask is not None
+    size = lesion_size(fit.surface, draws, outlined=outlined, extra_sd_mm=extra_sd_mm)
     present = size.longest_diameter_mm >= limit
     return CtReading(
         lesion_id=seed.lesion_id,

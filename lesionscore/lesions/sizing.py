@@ -18,10 +18,8 @@ Indices = npt.NDArray[np.int64]
 DRAWS = 120
 AXIAL_DRAWS = 40
 LEAST_SD_MM = 0.05
-MODEL_SD_MM = 0.25
+MODEL_SD_MM = 0.2
 """What the surface's patterns and the model of the scan leave out, on phantoms."""
-SPREAD = 1.3
-"""Draws lie closer together than the truth does to them: no model of bone is that exact."""
 
 
 def drawn_longest_mm(draws: Floats, parts: Indices | None = None) -> Floats:
@@ -57,7 +55,12 @@ def drawn_volumes_ml(draws: Floats, faces: npt.NDArray[np.int64]) -> Floats:
 
 
 def lesion_size(
-    surface: Surface, draws: Floats, *, extra_sd_mm: float = 0.0, correlation: float = 0.0
+    surface: Surface,
+    draws: Floats,
+    *,
+    outlined: bool,
+    extra_sd_mm: float = 0.0,
+    correlation: float = 0.0,
 ) -> LesionSize:
     """Measure a surface and how uncertain its sizes are.
 
@@ -67,6 +70,8 @@ def lesion_size(
         Most probable surface.
     draws : ndarray, shape (n_draws, n_vertices, 3)
         Surfaces drawn around it, with the same triangles.
+    outlined : bool
+        The surface comes from a reader's outline.
     extra_sd_mm : float
         Further SD of every diameter, added in squares.
     correlation : float
@@ -75,34 +80,35 @@ def lesion_size(
     Returns
     -------
     LesionSize
-        Expected diameters and areas; volume of the most probable surface.
+        Diameters and areas, expected ones for a point; volume of the most probable surface.
 
     Notes
     -----
-    A longest diameter is a maximum, and the most probable surface is smoother than any likely
-    one: its own diameter is too short, by 0.2 mm for lesions given as a point. What is stated is
-    the mean over the draws. The volume has no such bias.
+    A longest diameter is a maximum, and the most probable surface from a point is smoother than
+    any likely one: its own diameter is too short, by 0.2 mm. What is stated is the mean over the
+    draws. A surface from an outline is uneven enough, and the volume has no such bias.
     """
     size = measure_surface(surface)
     parts = surface.vertex_parts()
     # draws are looked at more coarsely: what counts is the difference to the same look here
     longest = drawn_longest_mm(draws, parts)
-    more_mm = longest.mean() - drawn_longest_mm(surface.vertices_mm[None], parts)[0]
-    longest_mm = size.longest_diameter_mm + float(more_mm)
-    longest_sd = SPREAD * longest.std()
     axial = np.array([axial_sizes(v, surface.faces, 1.0) for v in draws[:AXIAL_DRAWS]])
-    more = axial.mean(axis=0) - axial_sizes(surface.vertices_mm, surface.faces, 1.0)
+    more_mm, more = 0.0, np.zeros(3)
+    if not outlined:
+        more_mm = longest.mean() - drawn_longest_mm(surface.vertices_mm[None], parts)[0]
+        more = axial.mean(axis=0) - axial_sizes(surface.vertices_mm, surface.faces, 1.0)
+    longest_mm = size.longest_diameter_mm + float(more_mm)
     area_mm2 = size.axial_area_mm2 + float(more[2])
     extra_sd_mm = float(np.hypot(extra_sd_mm, MODEL_SD_MM))
     relative = extra_sd_mm / max(longest_mm, 1e-6)
-    axial_sd, _, drawn_area_sd = SPREAD * axial.std(axis=0)
+    axial_sd, _, drawn_area_sd = axial.std(axis=0)
     area_sd = float(np.hypot(drawn_area_sd, 2.0 * relative * area_mm2))
-    drawn_volume_sd = SPREAD * drawn_volumes_ml(draws, surface.faces).std()
+    drawn_volume_sd = drawn_volumes_ml(draws, surface.faces).std()
     volume_sd = float(np.hypot(drawn_volume_sd, 3.0 * relative * size.volume_ml))
     axial_mm = min(size.axial_diameter_mm + float(more[0]), longest_mm)
     return LesionSize(
         longest_diameter_mm=longest_mm,
-        longest_diameter_sd_mm=max(float(np.hypot(longest_sd, extra_sd_mm)), LEAST_SD_MM),
+        longest_diameter_sd_mm=max(float(np.hypot(longest.std(), extra_sd_mm)), LEAST_SD_MM),
         axial_diameter_mm=axial_mm,
         axial_diameter_sd_mm=max(float(np.hypot(axial_sd, extra_sd_mm)), LEAST_SD_MM),
         short_axis_mm=min(size.short_axis_mm + float(more[1]), axial_mm),

@@ -256,7 +256,7 @@ def test_sparse_bone_is_bone() -> None:
 def test_sizes_of_likely_surfaces_are_averaged() -> None:
     """Equally likely surfaces share the size, and their distance is doubt; unlikely ones do not."""
     fit = found("mask").fit
-    size = lesion_size(fit.surface, fit.draw(20, 1))
+    size = lesion_size(fit.surface, fit.draw(20, 1), outlined=True)
     smaller = Surface(vertices_mm=0.8 * fit.surface.vertices_mm, faces=fit.surface.faces)
     alike, unlike = (replace(fit, surface=smaller, cost=fit.cost + more) for more in (0.0, 50.0))
     assert averaged_size(size, [fit, unlike]) == (size, ())
