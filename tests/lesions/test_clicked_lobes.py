@@ -76,7 +76,7 @@ def test_texture_beside_one_lobe_is_none(seed: int) -> None:
     assert abs(longest_mm([OUTER], seed) - 2.0 * OUTER[3]) < 2.0
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", [11, 12])
 def test_a_dark_place_that_touches_the_lesion_is_no_lobe(seed: int) -> None:
     """A ball of less than half its width made a lesion 3 to 5 mm longer."""
     lesion = clicked(bone_with([ROUND, BUD], seed), (1.0, 0.0, 0.0))
