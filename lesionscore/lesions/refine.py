@@ -34,7 +34,7 @@ RIM_SPREAD = 0.4
 KEPT_RIM = 0.6  # of the density found: a visit's fit adds to a rim more freely than it takes away
 RIM_COST = 100.0
 """Most that a rim may cost (minus logarithm) against bone that was there anyway: 11 to 141 around
-seven lesions with one, of which the one above 117 reads the same without; from 119 on where it was
+eight lesions with one, of which the one above 100 reads the same without; from 119 on where it was
 the cortex of a small vertebra. Next to a hole in the cortex of a thin bone all costs a lot, and a
 surface that begins too small must be let grow."""
 WIDEST_MARGIN_MM = 1.5

@@ -78,7 +78,7 @@ def test_texture_beside_one_lobe_is_none(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [11, 12])
 def test_a_dark_place_that_touches_the_lesion_is_no_lobe(seed: int) -> None:
-    """A ball of less than half its width made a lesion 3 to 5 mm longer."""
+    """A ball of less than half its width made a lesion 4 to 5 mm longer."""
     lesion = clicked(bone_with([ROUND, BUD], seed), (1.0, 0.0, 0.0))
     assert lesion.unreadable is None
     assert lesion.reading.size is not None

@@ -19,7 +19,7 @@ PIECES = [np.array([-4.0, 1.0, 4.0, 3.0]), np.array([3.0, 0.5, -5.0, 2.6])]
 
 @pytest.mark.parametrize("seed", [21, 22])
 def test_two_pieces_of_a_lesion_are_both_found(seed: int) -> None:
-    """Of two at three voxels' width one alone was, and 3 % of a lesion passed for nothing."""
+    """One alone was found; a piece of 4 % of a large lesion had even passed for nothing."""
     before = bone_with([WHOLE], seed)
     visit = AlignedScan(
         visit="month_12",
