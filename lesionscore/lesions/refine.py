@@ -33,10 +33,10 @@ RIM_SEEN = 0.75  # share of a rim's density that the blur leaves
 RIM_SPREAD = 0.4
 KEPT_RIM = 0.6  # of the density found: a visit's fit adds to a rim more freely than it takes away
 RIM_COST = 100.0
-"""Most that a rim may cost (minus logarithm) against bone that was there anyway: 11 to 141 around
-eight lesions with one, of which the one above 100 reads the same without; from 119 on where it was
-the cortex of a small vertebra. Next to a hole in the cortex of a thin bone all costs a lot, and a
-surface that begins too small must be let grow."""
+"""Most that a rim may cost (minus logarithm) against bone that was there anyway: -100 to 97 in
+clicks on nine lesions with one, in a rough fit of one of them 117; from 119 on at first where it
+was the cortex of a small vertebra. Next to a hole in the cortex of a thin bone all costs a lot,
+and a surface that begins too small must be let grow."""
 WIDEST_MARGIN_MM = 1.5
 COMPARED_MARGIN_MM = 1.2
 COMPARED_FREEDOM = 0.5  # of a first segmentation's: both surfaces are nearly where they belong
@@ -54,7 +54,7 @@ def refine(
     margins: Sequence[float],
     *,
     open_ended: bool,
-    whole: bool,
+    doubt_rims: bool,
 ) -> tuple[SurfaceFit, BoneMap]:
     """Alternate between the bone around the surface and the surface in the bone.
 
@@ -74,8 +74,8 @@ def refine(
         mm around the surface that may be lesion yet, one fit each.
     open_ended : bool
         Where the surface has no bone beside it, what lies beyond does not vote.
-    whole : bool
-        As far as known the lesion has broken no cortex.
+    doubt_rims : bool
+        In whole bone a rim must be worth its cost.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def refine(
         rim_hu = _dense_layer_hu(patch, fit.surface, bone, rough=rough)
         if rim_hu > LEAST_RIM_HU:
             rimmed = fit_surface(basis, _with_rim(evidence, fit.surface, bone, rim_hu))
-            if broken or not whole or rimmed.cost < fit.cost + RIM_COST:
+            if broken or not doubt_rims or rimmed.cost < fit.cost + RIM_COST:
                 fit = rimmed
         surface, level = fit.surface, fit.lesion_hu
     assert fit is not None

@@ -192,6 +192,8 @@ def segment_inclusion(
         smoothness = free_smoothness(start.radius_mm)
         margins = POINT_MARGINS_MM
     foreign = _inside_any(patch, taken)
+    # an outline keeps its surface from running out into the cortex
+    doubt_rims = seed.mask is None and bone_share >= BROKEN_BELOW
     fit, bone = refine(
         start,
         patch,
@@ -200,11 +202,11 @@ def segment_inclusion(
         smoothness,
         margins,
         open_ended=seed.mask is None,
-        whole=bone_share >= BROKEN_BELOW,
+        doubt_rims=doubt_rims,
     )
     if seed.mask is None:
         patch, foreign, fit, bone = _with_lobes(
-            ct, seed, taken, patch, foreign, fit, bone, whole=bone_share >= BROKEN_BELOW
+            ct, seed, taken, patch, foreign, fit, bone, doubt_rims=doubt_rims
         )
     beside = bone_beside(patch, fit.surface, fit.lesion_hu, bone)
     contact = bone_contact(fit.surface, beside)
@@ -245,7 +247,7 @@ def _with_lobes(
     fit: SurfaceFit,
     bone: BoneMap,
     *,
-    whole: bool,
+    doubt_rims: bool,
 ) -> tuple[Patch, Flags, SurfaceFit, BoneMap]:
     """Take in lobes that rays from the point did not see, where the scan shows them clearly."""
     found = patch, foreign, fit, bone
@@ -267,7 +269,7 @@ def _with_lobes(
         smoothness,
         POINT_MARGINS_MM,
         open_ended=True,
-        whole=whole,
+        doubt_rims=doubt_rims,
     )
     if hangs_on(fit.surface, lobed.surface, wide):
         return found
