@@ -8,17 +8,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.background import BoneMap, seen_bone
+from lesionscore.lesions.background import BoneMap
 from lesionscore.lesions.bone import open_side
 from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
 from lesionscore.lesions.freedom import edge_trust
 from lesionscore.lesions.grown_back import GROWN_BACK_SHARED, grown_back, new_cortex_hu
 from lesionscore.lesions.patch import Patch, make_patch
-from lesionscore.lesions.rasterise import coverage
+from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.refine import SHARPENING, SHARPENING_SD
 from lesionscore.lesions.rim import NO_DRIFT, Drift, ExpectedBone, carried_flags
+from lesionscore.lesions.seen_bone import Mixture, seen_bone
 from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.surface import Surface
+from lesionscore.lesions.texture import kept_share
 from lesionscore.registration.transform import RigidTransform
 from lesionscore.volumes import Volume
 
@@ -31,6 +33,9 @@ FIELD_SD_HU = 15.0
 RIM_SD_HU, RIM_LOSS_SD_HU = 30.0, 10.0
 BLUR_SD = 0.12
 LEAST_SHARE = 0.02  # of a voxel, to be in the lesion's place
+SEEN_AGAIN_MM = 3.0
+"""Bone farther than this from the lesion's place, and from what is beside the bone, tells how much
+of its texture is seen again."""
 SOFT_TISSUE_MM = 1.0
 """Beyond this outside the bone's outline soft tissue has its own motion."""
 AIR_HU = -250.0
@@ -107,17 +112,28 @@ def expected_bone(
         HU as inclusion shows them without the lesion, before drift; their SD has the error of the
         alignment in it, which counts where the bone is steep.
     """
-    seen = seen_bone(inclusion.patch, bone or inclusion.bone)
+    seen = inclusion.seen
+    if bone is not None:
+        mixture = Mixture.of(inclusion.fit, inclusion.patch)
+        seen = seen_bone(inclusion.patch, bone, mixture, broken=inclusion.cortex_broken)
     back = scan.visit_from_inclusion.inverse()
     at = np.moveaxis(inclusion.patch.grid.index_zyx(back.apply(patch.positions_mm())), -1, 0)
     slopes = np.gradient(seen.level_hu, *inclusion.patch.spacing_zyx_mm)
     steep = np.sqrt(sum(slope**2 for slope in slopes)).astype(np.float32)
     error_mm = np.hypot(scan.registration_error_mm, PLACEMENT_MM) / np.sqrt(3.0)
-    spread = np.hypot(_carried(seen.spread_hu, at), _carried(steep, at) * error_mm)
+    spread2 = _carried(seen.spread_hu, at) ** 2 + (_carried(steep, at) * error_mm) ** 2
+    level, texture = _carried(seen.level_hu, at, order=3), _carried(seen.texture_hu, at, order=3)
+    is_bone = carried_flags(inclusion.bone.inside, at)
+    carried = inclusion.surface.moved(scan.visit_from_inclusion)
+    away = signed_distance(carried, patch.grid, band_mm=SEEN_AGAIN_MM + 1.0)
+    deep = ndimage.distance_transform_edt(is_bone, sampling=patch.spacing_zyx_mm) > SEEN_AGAIN_MM
+    around = deep & (away > SEEN_AGAIN_MM) & (texture != 0.0)
+    kept = kept_share((patch.values_hu - level + texture)[around], texture[around])
+    lost2 = (1.0 - kept**2) * _carried(seen.texture_sd_hu, at) ** 2
     return ExpectedBone(
-        level_hu=_carried(seen.level_hu, at, order=3),
-        spread_hu=spread.astype(np.float32),
-        is_bone=carried_flags(inclusion.bone.inside, at),
+        level_hu=level - np.float32(1.0 - kept) * texture,
+        spread_hu=np.sqrt(spread2 + lost2).astype(np.float32),
+        is_bone=is_bone,
     )
 
 

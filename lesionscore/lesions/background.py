@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.noise import residual_noise
+from lesionscore.lesions.noise import MOST_SHARED, residual_noise
 from lesionscore.lesions.outline import enclosed, outline, own_bone
 from lesionscore.lesions.patch import Patch
 
@@ -36,9 +36,6 @@ METAL_HU = 2500.0
 LEAST_SPONGY_VOXELS = 60
 DENSE_SPREAD = 0.5  # of what cortex exceeds spongy bone by
 MOST_MIXED = 0.6  # of a voxel: what is left of bone in it says too little
-TEXTURE_SIGMA_MM = 0.5  # what is smoothed away is noise more than texture
-CLEARLY_SHARP = 1.5  # noise SDs that a voxel must differ by to be taken without smoothing
-SMOOTHED_NOISE = 0.4  # share of a voxel's noise variance that this smoothing leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +53,10 @@ class BoneMap:
     expected_hu, spread_hu : ndarray, shape (n_z, n_y, n_x), float32
         What the voxel would show without the lesion, not using the voxel itself where the
         lesion may be, and SD.
+    modelled : ndarray, shape (n_z, n_y, n_x), bool
+        Where `expected_hu` is spongy bone's level or another model; elsewhere it is what is seen.
+    hidden : ndarray, shape (n_z, n_y, n_x), bool
+        Voxels that do not show this bone at all, whatever they show.
     inside : ndarray, shape (n_z, n_y, n_x), bool
         Within the bone's own continued outline.
     lesion : ndarray, shape (n_z, n_y, n_x), bool
@@ -74,6 +75,8 @@ class BoneMap:
     texture_shared: float
     expected_hu: Singles
     spread_hu: Singles
+    modelled: Flags
+    hidden: Flags
     inside: Flags
     lesion: Flags
     normal_hu: float
@@ -136,6 +139,8 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
         texture_shared=shared,
         expected_hu=expected.astype(np.float32),
         spread_hu=spread.astype(np.float32),
+        modelled=within & ~dense,
+        hidden=np.zeros_like(inside),
         inside=inside,
         lesion=lesion,
         normal_hu=normal,
@@ -306,47 +311,4 @@ def _continued(patch: Patch, spongy: Flags, normal: float) -> tuple[Singles, flo
     both = residual_noise(patch.values_hu - level, spongy, patch.spacing_zyx_mm, SCALES_MM[0])
     texture2 = max(both.sd_hu**2 - patch.noise.sd_hu**2, LEAST_TEXTURE_HU**2)
     shared = (both.effective_variance - patch.noise.effective_variance) / texture2
-    return level, float(np.sqrt(texture2)), float(np.clip(shared, 0.7, 12.0))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SeenBone:
-    """Bone with its own texture where the scan shows it, continued where the lesion hides it.
-
-    Parameters
-    ----------
-    level_hu, spread_hu : ndarray, shape (n_z, n_y, n_x), float32
-        Most probable HU without noise, and SD.
-    """
-
-    level_hu: Singles
-    spread_hu: Singles
-
-
-def seen_bone(patch: Patch, bone: BoneMap) -> SeenBone:
-    """Take the texture that one scan shows as known for the others.
-
-    Parameters
-    ----------
-    patch : Patch
-        Native voxels that `bone` was estimated from.
-    bone : BoneMap
-        Expected bone, and which voxels the lesion may touch.
-
-    Returns
-    -------
-    SeenBone
-        Outside the lesion the voxel's own value, drawn towards what is expected there by as much
-        as noise explains (Wiener); under the lesion what is expected, with its whole SD.
-    """
-    smooth = ndimage.gaussian_filter(
-        patch.values_hu, [TEXTURE_SIGMA_MM / step for step in patch.spacing_zyx_mm]
-    )
-    texture2, noise2 = bone.spread_hu**2, SMOOTHED_NOISE * patch.noise.sd_hu**2
-    share = np.where(bone.lesion, 0.0, texture2 / (texture2 + noise2))
-    # what differs by far more than noise keeps its sharp edges: a cortex
-    detail = bone.spread_hu**4 / (bone.spread_hu**4 + (CLEARLY_SHARP * patch.noise.sd_hu) ** 4)
-    kept = smooth + detail * (patch.values_hu - smooth)
-    level = bone.expected_hu + share * (kept - bone.expected_hu)
-    spread = np.sqrt(texture2 * (1.0 - share) + LEAST_TEXTURE_HU**2 * share)
-    return SeenBone(level_hu=level.astype(np.float32), spread_hu=spread.astype(np.float32))
+    return level, float(np.sqrt(texture2)), float(np.clip(shared, 0.7, MOST_SHARED))

@@ -85,7 +85,8 @@ def grown_back(patch: Patch, bone: BoneMap) -> BoneMap:
     expected, spread = bone.expected_hu.copy(), bone.spread_hu.copy()
     expected[place] = mean
     spread[place] = np.maximum(own, LEAST_TEXTURE_HU)
-    return replace(bone, expected_hu=expected, spread_hu=spread)
+    modelled = bone.modelled | place
+    return replace(bone, expected_hu=expected, spread_hu=spread, modelled=modelled)
 
 
 def new_cortex_hu(expected_hu: Singles, place: Flags) -> Singles | None:

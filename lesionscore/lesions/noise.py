@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,9 @@ EDGE_PATCH_MM = 1.3  # SD of the piece of edge whose place is one unknown
 LAG_MM = 4.0
 LEAST_PAIRS = 150
 LEVEL_MM = 4.0
-MOST_TAKEN, MOST_SHARED = 0.6, 8.0
+MOST_TAKEN, MOST_SHARED = 0.6, 40.0
+MOST_NOISE_SHARED = 8.0
+"""In soft tissue: what goes together more widely is no noise but the tissue itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,8 @@ def soft_tissue_noise(values: Singles, spacing_zyx_mm: tuple[float, float, float
     if int(soft.sum()) < LEAST_PAIRS:
         return Noise(sd_hu=USUAL_NOISE_HU, shared=1.0)
     level = _local_level(values, soft, spacing_zyx_mm, LEVEL_MM)
-    return residual_noise(values - level, soft, spacing_zyx_mm, LEVEL_MM)
+    noise = residual_noise(values - level, soft, spacing_zyx_mm, LEVEL_MM)
+    return replace(noise, shared=min(noise.shared, MOST_NOISE_SHARED))
 
 
 def residual_noise(

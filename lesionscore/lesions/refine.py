@@ -239,6 +239,8 @@ def without_rim(bone: BoneMap, patch: Patch, surface: Surface) -> BoneMap:
         bone,
         expected_hu=np.where(place, bone.spongy_hu, bone.expected_hu),
         spread_hu=np.where(place, np.float32(bone.texture_hu), bone.spread_hu),
+        modelled=bone.modelled | place,
+        hidden=bone.hidden | place,
         lesion=bone.lesion | place,
     )
 

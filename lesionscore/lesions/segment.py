@@ -30,6 +30,7 @@ from lesionscore.lesions.refine import contact_at, gain, refine, without_rim
 from lesionscore.lesions.rim import inclusion_edge, measure_shells
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.seed import LesionSeed
+from lesionscore.lesions.seen_bone import Mixture, SeenBone, seen_bone
 from lesionscore.lesions.sizing import DRAWS, lesion_size
 from lesionscore.lesions.start import surface_from_mask
 from lesionscore.lesions.surface import Surface
@@ -97,6 +98,8 @@ class InclusionLesion:
         The bone without the sclerotic rim that was found around the lesion, if one was.
     patch, fit, bone, draws
         Native voxels, fitted surface, bone map and surfaces drawn from the posterior.
+    seen : SeenBone
+        What of the bone the scan shows, for the visits.
     """
 
     seed: LesionSeed
@@ -112,6 +115,7 @@ class InclusionLesion:
     fit: SurfaceFit
     bone: BoneMap
     draws: npt.NDArray[np.float64]
+    seen: SeenBone
 
     @property
     def lesion_id(self) -> str:
@@ -235,6 +239,7 @@ def segment_inclusion(
         fit=fit,
         bone=bone,
         draws=draws,
+        seen=seen_bone(patch, bone, Mixture.of(fit, patch), broken=contact < BROKEN_BELOW),
     )
 
 

@@ -50,7 +50,13 @@ def grid() -> Grid:
     )
 
 
-def scan(*lesions: Lesion | None, noise_seed: int, drift_hu: float = 0.0) -> Volume:
+def scan(
+    *lesions: Lesion | None,
+    noise_seed: int,
+    drift_hu: float = 0.0,
+    texture_seed: int = 0,
+    texture_hu: float = TEXTURE_HU,
+) -> Volume:
     """CT of the block with its lesions: the same texture in every scan, noise of its own."""
     place = grid()
     shape = tuple(n * FINE for n in place.shape_zyx)
@@ -58,9 +64,9 @@ def scan(*lesions: Lesion | None, noise_seed: int, drift_hu: float = 0.0) -> Vol
     first = -HALF_MM - 0.5 * np.array(SPACING_XYZ_MM[::-1]) + 0.5 * step
     axes = [first[k] + step[k] * np.arange(shape[k]) for k in range(3)]
     z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
-    texture = np.random.default_rng(0).standard_normal(place.shape_zyx)
+    texture = np.random.default_rng(texture_seed).standard_normal(place.shape_zyx)
     texture = ndimage.gaussian_filter(texture, [0.8, 1.2, 1.2])
-    texture *= TEXTURE_HU / texture.std()
+    texture *= texture_hu / texture.std()
     fine = np.full(shape, BONE_HU) + texture.repeat(FINE, 0).repeat(FINE, 1).repeat(FINE, 2)
     for lesion in filter(None, lesions):
         a, b, c = lesion.half_axes_mm
