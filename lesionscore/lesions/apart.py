@@ -23,6 +23,8 @@ OVERLAPS = "overlaps_other_lesion"
 MOST_SHARED = 0.1
 """Of the smaller lesion's volume; outlines that touch share less."""
 STEP_MM = 0.8
+CLEARLY_MORE_LOBE = 0.2
+"""Difference of the shares of two lesions that were joined to what rays saw of them."""
 
 Segmentation = Callable[[str, Sequence[Surface]], InclusionLesion]
 
@@ -42,13 +44,14 @@ def told_apart(
     Returns
     -------
     dict of str to InclusionLesion
-        In the same order. A reader's outline is never changed; of two points the one whose
-        diameter is relatively less certain gives way.
+        In the same order. A reader's outline is never changed; of two points the one of which
+        clearly more is a lobe that was joined gives way, or else the one whose diameter is
+        relatively less certain.
     """
     result = dict(lesions)
     pairs = [pair for pair in combinations(lesions, 2) if _overlap(*(result[k] for k in pair))]
     for pair in pairs:
-        for name, other in sorted((pair, pair[::-1]), key=lambda p: -_doubt(result[p[0]])):
+        for name, other in _less_sure_first(pair, result):
             if result[name].seed.mask is not None or not _overlap(result[name], result[other]):
                 continue
             partners = [b if a == name else a for a, b in pairs if name in (a, b)]
@@ -59,6 +62,17 @@ def told_apart(
         if _overlap(result[a], result[b]):
             result[a], result[b] = _flagged(result[a]), _flagged(result[b])
     return result
+
+
+def _less_sure_first(
+    pair: tuple[str, str], lesions: Mapping[str, InclusionLesion]
+) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Both orders of a pair, the one whose first gives way at first."""
+    first, second = (lesions[name] for name in pair)
+    lead = first.lobe_share - second.lobe_share
+    if abs(lead) < CLEARLY_MORE_LOBE:
+        lead = _doubt(first) - _doubt(second)
+    return (pair, pair[::-1]) if lead >= 0.0 else (pair[::-1], pair)
 
 
 def _doubt(lesion: InclusionLesion) -> float:

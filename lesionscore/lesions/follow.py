@@ -51,13 +51,15 @@ EXTRA_SD_SHARE = 0.7
 """Share of the alignment's error that an unknown bone map passes on to a diameter."""
 SHARED_ERROR = 0.5
 """Correlation of a diameter's error with that at inclusion: the same bone, the same model."""
-COMPLETE_PRIOR_ODDS = 20.0
+COMPLETE_PRIOR_ODDS = 2.0
 BROKEN_PRIOR_ODDS = 2e4
-"""Complete healing is rare: this many to one against it before the scan is looked at; of a lesion
-that had broken the cortex little edge shows, and what is left is easily overlooked."""
+"""This many to one against complete healing before the scan is looked at. In whole bones of 22
+patients 21 of 24 gone lesions are so told from 422 that are not, of which nine are called gone;
+with 20 to 1 it is 19, and the same nine. Of a lesion that had broken the cortex little edge shows,
+and what is left is easily overlooked."""
 RIM_GONE_PRICE = 5.0
 """Minus logarithm of the prior odds of a sclerotic rim that has gone since inclusion."""
-CLEARLY_SEEN = 15.0
+CLEARLY_SEEN = 5.0
 """Logarithm of the odds beyond which a remnant is there, however small."""
 
 

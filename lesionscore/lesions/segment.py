@@ -100,6 +100,8 @@ class InclusionLesion:
         Native voxels, fitted surface, bone map and surfaces drawn from the posterior.
     seen : SeenBone
         What of the bone the scan shows, for the visits.
+    lobe_share : float
+        Share of its volume in lobes that rays from the point did not see.
     """
 
     seed: LesionSeed
@@ -116,6 +118,7 @@ class InclusionLesion:
     bone: BoneMap
     draws: npt.NDArray[np.float64]
     seen: SeenBone
+    lobe_share: float
 
     @property
     def lesion_id(self) -> str:
@@ -208,10 +211,13 @@ def segment_inclusion(
         open_ended=seed.mask is None,
         doubt_rims=doubt_rims,
     )
+    lobe_share = 0.0
     if seed.mask is None:
+        alone_ml = fit.surface.volume_ml
         patch, foreign, fit, bone = _with_lobes(
             ct, seed, taken, patch, foreign, fit, bone, doubt_rims=doubt_rims
         )
+        lobe_share = max(1.0 - alone_ml / fit.surface.volume_ml, 0.0)
     beside = bone_beside(patch, fit.surface, fit.lesion_hu, bone)
     contact = bone_contact(fit.surface, beside)
     if bone_share < BROKEN_BELOW:  # the cortex beside a hole may pass for bone before it
@@ -240,6 +246,7 @@ def segment_inclusion(
         bone=bone,
         draws=draws,
         seen=seen_bone(patch, bone, Mixture.of(fit, patch), broken=contact < BROKEN_BELOW),
+        lobe_share=lobe_share,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,3 +82,21 @@ def test_two_points_in_one_lesion_are_flagged() -> None:
     _, apart = alone_and_apart(seeds((X - 2.0, Y, Z), (X + 2.0, Y, Z)))
     assert all(OVERLAPS in lesion.reading.flags for lesion in apart.values())
     assert np.isfinite([diameter_mm(lesion) for lesion in apart.values()]).all()
+
+
+@pytest.mark.parametrize("lobed", ["L1", "L2"])
+def test_what_was_joined_gives_way_first(lobed: str) -> None:
+    """Of two that overlap, the one that is mostly a joined lobe is looked for again."""
+    alone, _ = alone_and_apart(seeds((X - 2.0, Y, Z), (X + 2.0, Y, Z)))
+    given = {
+        name: replace(lesion, lobe_share=0.6 if name == lobed else 0.3)
+        for name, lesion in alone.items()
+    }
+    asked: list[str] = []
+
+    def again(name: str, taken: Sequence[Surface]) -> InclusionLesion:
+        asked.append(name)
+        return given[name]
+
+    told_apart(given, again)
+    assert asked[0] == lobed
