@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from lesionscore.lesions.background import AIR_HU, LEAST_TEXTURE_HU, MOST_MIXED, BoneMap
+from lesionscore.lesions.fit import WIDE
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import FineInside
 from lesionscore.lesions.surface_fit import SurfaceFit
@@ -71,7 +72,7 @@ class Mixture:
         moves = fit.displacement_sd_mm()
         sd_mm = float(np.sqrt((moves**2).mean() + EDGE_SD_MM**2))
         z, y, x = (fit.blur_factor * sd for sd in patch.blur_zyx_mm)
-        wide = (z, 2.0 * y, 2.0 * x)
+        wide = (z, WIDE * y, WIDE * x)
 
         def share(by_mm: float) -> Singles:
             moved = fit.surface.displaced(np.full(len(fit.surface.vertices_mm), by_mm))
