@@ -48,7 +48,7 @@ def test_bone_beside_a_lesion_is_known_closer_than_its_texture(
 ) -> None:
     """Its own texture is taken off the error, and the SD says what is left."""
     lesion, truth = found(noise_seed), bone_hu(noise_seed)
-    away = signed_distance(lesion.surface, lesion.patch.grid)
+    away = signed_distance(lesion.surface, lesion.patch.grid, band_mm=8.0)
     layer = (away > layer_mm[0]) & (away < layer_mm[1])
     error = (lesion.seen.level_hu - truth)[layer]
     unseen = (lesion.bone.expected_hu - truth)[layer]
