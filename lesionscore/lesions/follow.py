@@ -20,7 +20,7 @@ from lesionscore.lesions.background import BoneMap
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.evidence import Arena, Evidence, arena_around
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
-from lesionscore.lesions.freedom import cortex_sd_mm, point_sd_mm, unseen_sd_mm
+from lesionscore.lesions.freedom import cortex_sd_mm, given_sd_mm, unseen_sd_mm
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
 from lesionscore.lesions.rim import (
@@ -300,7 +300,7 @@ def _searched(
 
 def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: float) -> LesionSize:
     """Sizes with what makes them uncertain, some of it the same as at inclusion."""
-    point_mm = point_sd_mm(inclusion.seed, best.surface, inclusion.contact)
+    given_mm = given_sd_mm(inclusion.seed, best.surface, inclusion.contact)
     size = lesion_size(
         best.surface,
         best.draw(DRAWS, SEED),
@@ -309,16 +309,16 @@ def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: f
             EXTRA_SD_SHARE * registration_error_mm,
             unseen_sd_mm(best.surface, inclusion.contact),
             cortex_sd_mm(inclusion.seed, inclusion.cortex),
-            point_mm,
+            given_mm,
         ),
         correlation=SHARED_ERROR,
     )
-    if inclusion.reading.size is None or point_mm == 0.0:
+    if inclusion.reading.size is None or given_mm == 0.0:
         return size
     first, now = inclusion.reading.size.longest_diameter_sd_mm, size.longest_diameter_sd_mm
-    first_point = point_sd_mm(inclusion.seed, inclusion.surface, inclusion.contact)
-    rest = math.sqrt(max(first**2 - first_point**2, 0.0) * max(now**2 - point_mm**2, 0.0))
-    shared = first_point * point_mm + SHARED_ERROR * rest
+    first_given = given_sd_mm(inclusion.seed, inclusion.surface, inclusion.contact)
+    rest = math.sqrt(max(first**2 - first_given**2, 0.0) * max(now**2 - given_mm**2, 0.0))
+    shared = first_given * given_mm + SHARED_ERROR * rest
     return replace(size, inclusion_correlation=min(shared / (first * now), 0.95))
 
 

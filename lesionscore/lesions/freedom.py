@@ -15,6 +15,7 @@ BROKEN_BELOW = 0.9  # contact with bone: a lesion inside bone has more
 LEAST_TRUST = 0.35
 UNSEEN_SD_SHARE = 0.12  # of the diameter, where the least edge shows
 POINT_UNSEEN = 1.7  # times as much where there is no outline either
+READER_SD_MM = 1.2  # of a diameter, one reading of one reader
 POINT_SD_SHARE = 0.03  # of the diameter: pockets of texture that an outline would have told apart
 MASK_SD_VOXELS = (0.2, 0.2, 0.15)  # offset, long and short waves of a reader's outline
 CORTEX_SD_MM = 0.7  # where the whole surface lies against cortex: its thickness behind is guessed
@@ -24,6 +25,7 @@ LEAST_FREEDOM = 0.4
 """Of the waves where a surface has no bone beside it: what the rest shows does not reach far."""
 BESIDE_SHARE = 0.05  # of the surface, around each vertex, that decides whether it has
 FREE_SD = (0.1, 0.12, 0.04)  # of the radius: offset, long and short waves
+UNEVEN = (1.0, 1.4, 2.0)  # times that, of a lesion of an uneven shape
 
 
 def mask_smoothness(start: Surface, mask: Volume) -> Smoothness:
@@ -52,10 +54,14 @@ def unseen_sd_mm(surface: Surface, contact: float) -> float:
     return UNSEEN_SD_SHARE * 2.0 * surface.radius_mm * (1.0 - edge_trust(contact))
 
 
-def point_sd_mm(seed: LesionSeed, surface: Surface, contact: float) -> float:
-    """SD of a diameter for want of a reader's outline, the same error at every visit, mm."""
+def given_sd_mm(seed: LesionSeed, surface: Surface, contact: float) -> float:
+    """SD of a diameter by what the reader gave, the same error at every visit, mm.
+
+    Of an outline what shows no edge stands as drawn, with a reader's error; of a point it is
+    missing.
+    """
     if seed.mask is not None:
-        return 0.0
+        return READER_SD_MM * (1.0 - contact)
     pockets_mm = POINT_SD_SHARE * 2.0 * surface.radius_mm
     return float(np.hypot(pockets_mm, POINT_UNSEEN * unseen_sd_mm(surface, contact)))
 
@@ -78,6 +84,14 @@ def free_smoothness(radius_mm: float) -> Smoothness:
             (FREE_SD[1] * radius_mm + 0.2, 0.9 * radius_mm),
             (FREE_SD[2] * radius_mm + 0.1, max(2.5, 0.45 * radius_mm)),
         )
+    )
+
+
+def uneven_smoothness(radius_mm: float) -> Smoothness:
+    """As `free_smoothness`, for a lesion of an uneven shape."""
+    even = free_smoothness(radius_mm).components
+    return Smoothness(
+        components=tuple((sd * k, ell) for (sd, ell), k in zip(even, UNEVEN, strict=True))
     )
 
 

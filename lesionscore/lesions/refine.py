@@ -37,6 +37,10 @@ RIM_COST = 100.0
 clicks on nine lesions with one, in a rough fit of one of them 117; from 119 on at first where it
 was the cortex of a small vertebra. Next to a hole in the cortex of a thin bone all costs a lot,
 and a surface that begins too small must be let grow."""
+UNEVEN_COST = 5.0
+"""Minus logarithm of the prior odds of an even shape: lesions are uneven, and smooth ones do not
+mind. Of 71 smooth lesions clicked in whole bones the scan is against an uneven shape by more
+than that in 65, of 44 uneven ones in 13."""
 WIDEST_MARGIN_MM = 1.5
 COMPARED_MARGIN_MM = 1.2
 COMPARED_FREEDOM = 0.5  # of a first segmentation's: both surfaces are nearly where they belong
@@ -53,6 +57,7 @@ def refine(
     smoothness: Smoothness,
     margins: Sequence[float],
     *,
+    uneven: Smoothness | None = None,
     open_ended: bool,
     doubt_rims: bool,
 ) -> tuple[SurfaceFit, BoneMap]:
@@ -72,6 +77,9 @@ def refine(
         How far the surface may move.
     margins : sequence of float
         mm around the surface that may be lesion yet, one fit each.
+    uneven : Smoothness, optional
+        How far it may move if it is uneven; taken in the last fit if the scan is not clearly
+        against it.
     open_ended : bool
         Where the surface has no bone beside it, what lies beyond does not vote.
     doubt_rims : bool
@@ -90,6 +98,7 @@ def refine(
     for margin in margins:
         bone = _bone_around(surface, patch, margin, level)
         evidence, basis = _evidence(patch, bone, foreign, level), whole_basis
+        free: npt.NDArray[np.float64] | None = None
         beside = bone_beside(patch, surface, level, bone)
         broken = bone_contact(surface, beside) < BROKEN_BELOW
         if broken:
@@ -100,6 +109,11 @@ def refine(
                 beyond = open_side(patch, surface, beside, OUTER_REACH_MM)
                 evidence = replace(evidence, votes=evidence.votes & ~beyond)
         fit = fit_surface(basis, evidence)
+        if uneven is not None and margin == margins[-1]:
+            other_basis = shape_basis(start, uneven, free)
+            other = fit_surface(other_basis, evidence)
+            if other.cost < fit.cost + UNEVEN_COST:
+                fit, basis = other, other_basis
         rough = open_ended and margin != margins[-1]
         rim_hu = _dense_layer_hu(patch, fit.surface, bone, rough=rough)
         if rim_hu > LEAST_RIM_HU:

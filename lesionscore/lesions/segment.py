@@ -18,8 +18,9 @@ from lesionscore.lesions.freedom import (
     cortex_sd_mm,
     edge_trust,
     free_smoothness,
+    given_sd_mm,
     mask_smoothness,
-    point_sd_mm,
+    uneven_smoothness,
 )
 from lesionscore.lesions.lobes import hangs_on, with_lobes
 from lesionscore.lesions.patch import Patch, make_patch
@@ -190,6 +191,7 @@ def segment_inclusion(
         # where the image shows no edge, the reader's outline stands
         trust = edge_trust(contact_at(start, patch, lesion_hu))
         smoothness = mask_smoothness(start, seed.mask).scaled(trust)
+        uneven = None
         margins: tuple[float, ...] = (1.5, 0.7)
         bone_share = 1.0
     else:
@@ -197,6 +199,7 @@ def segment_inclusion(
         rough, patch = _from_point(ct, seed, taken)
         start, lesion_hu, bone_share = rough.surface, rough.level_hu, rough.bone_share
         smoothness = free_smoothness(start.radius_mm)
+        uneven = uneven_smoothness(start.radius_mm)
         margins = POINT_MARGINS_MM
     foreign = _inside_any(patch, taken)
     # an outline keeps its surface from running out into the cortex
@@ -208,6 +211,7 @@ def segment_inclusion(
         lesion_hu,
         smoothness,
         margins,
+        uneven=uneven,
         open_ended=seed.mask is None,
         doubt_rims=doubt_rims,
     )
@@ -229,7 +233,7 @@ def segment_inclusion(
     if unreadable is None and _little_contrast(fit, bone):
         flags.append(LITTLE_CONTRAST)
     draws = fit.draw(DRAWS, SEED)
-    extra_sd_mm = math.hypot(point_sd_mm(seed, fit.surface, contact), cortex_sd_mm(seed, cortex))
+    extra_sd_mm = math.hypot(given_sd_mm(seed, fit.surface, contact), cortex_sd_mm(seed, cortex))
     reading = _reading(seed, patch, fit, bone, draws, rules, extra_sd_mm, tuple(flags), unreadable)
     return InclusionLesion(
         seed=seed,
@@ -280,6 +284,7 @@ def _with_lobes(
         fit.lesion_hu,
         smoothness,
         POINT_MARGINS_MM,
+        uneven=uneven_smoothness(start.radius_mm),
         open_ended=True,
         doubt_rims=doubt_rims,
     )
