@@ -313,7 +313,7 @@ def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: f
         ),
         correlation=SHARED_ERROR,
     )
-    if inclusion.reading.size is None or given_mm == 0.0:
+    if inclusion.reading.size is None:
         return size
     first, now = inclusion.reading.size.longest_diameter_sd_mm, size.longest_diameter_sd_mm
     first_given = given_sd_mm(inclusion.seed, inclusion.surface, inclusion.contact)
