@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from lesionscore.lesions.background import BoneMap
 from lesionscore.lesions.bone import open_side
+from lesionscore.lesions.drift import NO_DRIFT, Drift
 from lesionscore.lesions.evidence import OUTER_REACH_MM, Evidence
+from lesionscore.lesions.expected import ExpectedBone, carried_flags, steepness
 from lesionscore.lesions.freedom import edge_trust
-from lesionscore.lesions.grown_back import GROWN_BACK_SHARED, grown_back, new_cortex_hu
+from lesionscore.lesions.grown_back import GROWN_BACK_SHARED, new_cortex_hu
 from lesionscore.lesions.patch import Patch, make_patch
 from lesionscore.lesions.rasterise import coverage, signed_distance
 from lesionscore.lesions.refine import SHARPENING, SHARPENING_SD
-from lesionscore.lesions.rim import NO_DRIFT, Drift, ExpectedBone, carried_flags
-from lesionscore.lesions.seen_bone import Mixture, seen_bone
+from lesionscore.lesions.seen_bone import SeenBone
 from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.surface import Surface
 from lesionscore.lesions.texture import kept_share
@@ -91,7 +91,7 @@ def patch_around(scan: AlignedScan, carried: Surface) -> Patch:
 
 
 def expected_bone(
-    inclusion: InclusionLesion, scan: AlignedScan, patch: Patch, bone: BoneMap | None = None
+    inclusion: InclusionLesion, scan: AlignedScan, patch: Patch, seen: SeenBone | None = None
 ) -> ExpectedBone:
     """Carry the inclusion's own bone to a visit's voxels.
 
@@ -103,8 +103,8 @@ def expected_bone(
         The visit.
     patch : Patch
         The visit's voxels around the lesion.
-    bone : BoneMap, optional
-        Another account of the inclusion's bone than its own.
+    seen : SeenBone, optional
+        Another account of the inclusion's bone than what the scan shows.
 
     Returns
     -------
@@ -112,14 +112,10 @@ def expected_bone(
         HU as inclusion shows them without the lesion, before drift; their SD has the error of the
         alignment in it, which counts where the bone is steep.
     """
-    seen = inclusion.seen
-    if bone is not None:
-        mixture = Mixture.of(inclusion.fit, inclusion.patch)
-        seen = seen_bone(inclusion.patch, bone, mixture, broken=inclusion.cortex_broken)
+    seen = inclusion.seen if seen is None else seen
     back = scan.visit_from_inclusion.inverse()
     at = np.moveaxis(inclusion.patch.grid.index_zyx(back.apply(patch.positions_mm())), -1, 0)
-    slopes = np.gradient(seen.level_hu, *inclusion.patch.spacing_zyx_mm)
-    steep = np.sqrt(sum(slope**2 for slope in slopes)).astype(np.float32)
+    steep = steepness(seen.level_hu, inclusion.patch.spacing_zyx_mm)
     error_mm = np.hypot(scan.registration_error_mm, PLACEMENT_MM) / np.sqrt(3.0)
     spread2 = _carried(seen.spread_hu, at) ** 2 + (_carried(steep, at) * error_mm) ** 2
     level, texture = _carried(seen.level_hu, at, order=3), _carried(seen.texture_hu, at, order=3)
@@ -135,32 +131,6 @@ def expected_bone(
         spread_hu=np.sqrt(spread2 + lost2).astype(np.float32),
         is_bone=is_bone,
     )
-
-
-def bone_to_find(
-    inclusion: InclusionLesion,
-    scan: AlignedScan,
-    patch: Patch,
-    bone: BoneMap,
-    expected: ExpectedBone,
-) -> ExpectedBone:
-    """Expect what a visit would show if the lesion had healed, a broken cortex included.
-
-    Parameters
-    ----------
-    inclusion, scan, patch, bone
-        As for `expected_bone`.
-    expected : ExpectedBone
-        What that gave; where the cortex is whole it stands.
-
-    Returns
-    -------
-    ExpectedBone
-        For the search of what is left of the lesion.
-    """
-    if not inclusion.cortex_broken:
-        return expected
-    return expected_bone(inclusion, scan, patch, grown_back(inclusion.patch, bone))
 
 
 def visit_evidence(
@@ -181,7 +151,7 @@ def visit_evidence(
     carried : Surface
         The inclusion surface on the visit's CT.
     expected : ExpectedBone
-        From `bone_to_find`.
+        What the visit would show if the lesion had healed, a broken cortex included.
     drift_hu : float
         How much higher than inclusion the visit's scan reads.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from lesionscore.lesions.evidence import Evidence
+from lesionscore.lesions.expected import ExpectedBone
 from lesionscore.lesions.foci import Focus, lesion_like, new_foci
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import signed_distance
-from lesionscore.lesions.rim import ExpectedBone
 from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.surface import Surface
 from lesionscore.registration.transform import RigidTransform

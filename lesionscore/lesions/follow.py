@@ -8,29 +8,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lesionscore.lesions.aligned import (
-    AlignedScan,
-    bone_to_find,
-    expected_bone,
-    patch_around,
-    visit_evidence,
-)
+from lesionscore.lesions.account import BoneAccount, bone_accounts
+from lesionscore.lesions.aligned import AlignedScan, expected_bone, patch_around, visit_evidence
 from lesionscore.lesions.alternatives import averaged_size
-from lesionscore.lesions.background import BoneMap
+from lesionscore.lesions.drift import Drift, drift_around
 from lesionscore.lesions.events import REAPPEARED, visit_events
 from lesionscore.lesions.evidence import Arena, Evidence, arena_around
+from lesionscore.lesions.expected import ExpectedBone
 from lesionscore.lesions.foci import lesion_like, parts_of_lesion
 from lesionscore.lesions.freedom import cortex_sd_mm, given_sd_mm, unseen_sd_mm
+from lesionscore.lesions.kernel import kernel_change
 from lesionscore.lesions.rasterise import coverage
 from lesionscore.lesions.records import CtReading, LesionSize, Presence, ReadingStatus
-from lesionscore.lesions.rim import (
-    Drift,
-    ExpectedBone,
-    ShellExcess,
-    drift_around,
-    shell_excess,
-    visit_edge,
-)
+from lesionscore.lesions.rim import EdgeView, ShellExcess, visit_edge
 from lesionscore.lesions.rules import LesionRules
 from lesionscore.lesions.segment import (
     INCLUSION,
@@ -111,9 +101,10 @@ def follow_lesion(
     """
     readings = {INCLUSION: inclusion.reading}
     surfaces: dict[str, Surface | None] = {INCLUSION: inclusion.surface}
+    accounts = () if inclusion.unreadable is not None else bone_accounts(inclusion, rules.edge)
     was_gone = False
     for scan in scans:
-        reading, surface = _read_visit(inclusion, scan, rules)
+        reading, surface = _read_visit(inclusion, accounts, scan, rules)
         if was_gone and reading.presence is Presence.PRESENT:
             reading = replace(reading, flags=(*reading.flags, REAPPEARED))
         was_gone = was_gone or reading.presence is Presence.ABSENT
@@ -147,7 +138,10 @@ def drift_at_lesion(inclusion: InclusionLesion, scan: AlignedScan) -> Drift | No
 
 
 def _read_visit(
-    inclusion: InclusionLesion, scan: AlignedScan, rules: LesionRules
+    inclusion: InclusionLesion,
+    accounts: Sequence[BoneAccount],
+    scan: AlignedScan,
+    rules: LesionRules,
 ) -> tuple[CtReading, Surface | None]:
     """Read one lesion on one scan."""
     blank = CtReading(
@@ -166,13 +160,15 @@ def _read_visit(
     expected = expected_bone(inclusion, scan, patch)
     around = drift_around(patch, carried, expected)
     drift_hu = (scan.drift if around is None else scan.drift.combined(around)).hu
-    healed = bone_to_find(inclusion, scan, patch, inclusion.bone, expected)
+    healed = expected
+    if accounts[0].healed is not inclusion.seen:
+        healed = expected_bone(inclusion, scan, patch, accounts[0].healed)
     evidence = visit_evidence(inclusion, patch, carried, healed, drift_hu)
     place = coverage(carried, patch) > 0.5
     if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     arena = arena_around(carried, evidence)
-    found = _explained(inclusion, scan, arena, evidence, expected, drift_hu, rules)
+    found = _explained(inclusion, accounts, scan, arena, evidence, healed, drift_hu)
     best = found.likely[0]
     limit = rules.measurable.limit_mm(patch.grid.spacing_xyz_mm[2])
     first = _size(best, inclusion, scan.registration_error_mm)
@@ -182,17 +178,20 @@ def _read_visit(
     presence = _presence(complete, size, limit)
     current = None if complete else best.surface
     edge = visit_edge(
-        patch,
-        carried,
-        current,
-        best.lesion_hu,
-        found.bone,
-        drift_hu,
+        EdgeView(
+            patch=patch,
+            carried=carried,
+            current=current,
+            lesion_hu=best.lesion_hu,
+            bone=found.bone,
+            drift_hu=drift_hu,
+            kernel=kernel_change(patch, carried, expected, drift_hu),
+            cortex_broken=inclusion.cortex_broken,
+        ),
         inclusion.reading.edge,
         rules.edge,
-        cortex_broken=inclusion.cortex_broken,
+        before=found.edge_before,
         compact_sd_hu=inclusion.bone.texture_hu if inclusion.bone.compact else 0.0,
-        rim_before_hu=found.rim_before_hu,
     )
     carried_by = scan.visit_from_inclusion
     events = visit_events(inclusion, carried_by, patch, found.evidence, expected, current)
@@ -219,39 +218,38 @@ def _read_visit(
 class _Explained:
     """Surfaces that explain a scan, the likeliest first, and what they were looked for in.
 
-    ``nothing`` is the cost of no lesion. The edge is compared with ``bone``, in which the lesion's
-    rim at inclusion, ``rim_before_hu`` dense, is left out.
+    ``nothing`` is the cost of no lesion. The edge is compared with ``bone``, and with
+    ``edge_before`` at inclusion where that bone is a model there.
     """
 
     evidence: Evidence
     likely: list[SurfaceFit]
     nothing: float
     bone: ExpectedBone
-    rim_before_hu: float = 0.0
+    edge_before: ShellExcess | None
 
 
 def _explained(
     inclusion: InclusionLesion,
+    accounts: Sequence[BoneAccount],
     scan: AlignedScan,
     arena: Arena,
     evidence: Evidence,
-    expected: ExpectedBone,
+    healed: ExpectedBone,
     drift_hu: float,
-    rules: LesionRules,
 ) -> _Explained:
     """Look for the lesion in the bone of inclusion, and in that bone without the lesion's rim."""
-    likely, nothing = _searched(arena, evidence, inclusion, expected)
-    found = _Explained(evidence, likely, nothing, expected)
-    if inclusion.rimless is None:
-        return found
-    bare = expected_bone(inclusion, scan, evidence.patch, inclusion.rimless)
-    healed = bone_to_find(inclusion, scan, evidence.patch, inclusion.rimless, bare)
-    without = visit_evidence(inclusion, evidence.patch, arena.surface, healed, drift_hu)
-    others, gone = _searched(arena, without, inclusion, bare)
-    if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):
-        found = _Explained(without, others, gone, expected)
-    before = _rim_before(inclusion, inclusion.rimless, rules)
-    return found if before is None else replace(found, bone=bare, rim_before_hu=before.hu)
+    likely, nothing = _searched(arena, evidence, inclusion, healed)
+    found = _Explained(evidence, likely, nothing, healed, accounts[0].edge_before)
+    for rimless in accounts[1:]:
+        bare = expected_bone(inclusion, scan, evidence.patch, rimless.healed)
+        without = visit_evidence(inclusion, evidence.patch, arena.surface, bare, drift_hu)
+        others, gone = _searched(arena, without, inclusion, bare)
+        if min(others[0].cost, gone) + RIM_GONE_PRICE < min(likely[0].cost, nothing):
+            found = replace(found, evidence=without, likely=others, nothing=gone)
+        if rimless.edge_before is not None:
+            found = replace(found, bone=bare, edge_before=rimless.edge_before)
+    return found
 
 
 def _gone(
@@ -269,32 +267,12 @@ def _gone(
     return gone, gone >= 0.5 or (little and not broken)
 
 
-def _rim_before(
-    inclusion: InclusionLesion, rimless: BoneMap, rules: LesionRules
-) -> ShellExcess | None:
-    """How dense the rim at inclusion was against bone without one."""
-    bone = ExpectedBone(
-        level_hu=rimless.expected_hu, spread_hu=rimless.spread_hu, is_bone=rimless.inside
-    )
-    surface, level_hu = inclusion.surface, inclusion.fit.lesion_hu
-    return shell_excess(
-        inclusion.patch,
-        surface,
-        surface,
-        level_hu,
-        bone,
-        0.0,
-        rules.edge,
-        cortex_broken=inclusion.cortex_broken,
-    )
-
-
 def _searched(
-    arena: Arena, evidence: Evidence, inclusion: InclusionLesion, expected: ExpectedBone
+    arena: Arena, evidence: Evidence, inclusion: InclusionLesion, healed: ExpectedBone
 ) -> tuple[list[SurfaceFit], float]:
     """Likely surfaces, and the cost of no lesion, with what a look at the scan shows."""
     patch = evidence.patch
-    like = lesion_like(patch, evidence.bone_hu, expected.is_bone, evidence.lesion_hu)
+    like = lesion_like(patch, evidence.bone_hu, healed.is_bone, evidence.lesion_hu)
     return best_fit(arena, evidence, inclusion, parts_of_lesion(like, patch, arena.surface))
 
 

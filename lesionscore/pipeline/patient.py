@@ -13,9 +13,9 @@ from statistics import median
 from threadpoolctl import threadpool_limits
 
 from lesionscore.lesions.aligned import AlignedScan
+from lesionscore.lesions.drift import Drift, scan_drift
 from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
 from lesionscore.lesions.records import CtReading, PetReading, ReadingStatus
-from lesionscore.lesions.rim import Drift, scan_drift
 from lesionscore.lesions.segment import InclusionLesion
 from lesionscore.lesions.strip import make_strip, strip_half_width_mm
 from lesionscore.pipeline.follow_up import (

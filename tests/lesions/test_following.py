@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 from lesionscore.errors import MeasurementError
 from lesionscore.lesions.aligned import AlignedScan
 from lesionscore.lesions.alternatives import averaged_size
+from lesionscore.lesions.drift import NO_DRIFT, Drift, scan_drift
 from lesionscore.lesions.fit import LARGEST_BLUR_CHANGE
 from lesionscore.lesions.follow import LesionCourse, drift_at_lesion, follow_lesion
 from lesionscore.lesions.rasterise import signed_distance
 from lesionscore.lesions.records import Presence
-from lesionscore.lesions.rim import NO_DRIFT, Drift, scan_drift
 from lesionscore.lesions.seed import LesionSeed
 from lesionscore.lesions.segment import InclusionLesion, segment_inclusion
 from lesionscore.lesions.sizing import lesion_size
