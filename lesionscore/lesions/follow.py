@@ -35,8 +35,9 @@ from lesionscore.lesions.visit_fit import best_fit
 from lesionscore.volumes import Volume
 
 TOO_LITTLE_EDGE = "too_little_edge"
-LEAST_JUDGED = 0.5
-"""Share of the lesion's place within the bone's outline that any statement needs."""
+LEAST_JUDGED, LEAST_JUDGED_GONE = 0.3, 0.5
+"""Share of the lesion's place that must show bone or its absence for what is left to be measured,
+and for nothing to be left."""
 EXTRA_SD_SHARE = 0.7
 """Share of the alignment's error that an unknown bone map passes on to a diameter."""
 SHARED_ERROR = 0.5
@@ -165,7 +166,8 @@ def _read_visit(
         healed = expected_bone(inclusion, scan, patch, accounts[0].healed)
     evidence = visit_evidence(inclusion, patch, carried, healed, drift_hu)
     place = coverage(carried, patch) > 0.5
-    if float(evidence.votes[place].sum()) < LEAST_JUDGED * max(float(place.sum()), 1.0):
+    judged = float(evidence.votes[place].sum()) / max(float(place.sum()), 1.0)
+    if judged < LEAST_JUDGED:
         return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     arena = arena_around(carried, evidence)
     found = _explained(inclusion, accounts, scan, arena, evidence, healed, drift_hu)
@@ -175,6 +177,8 @@ def _read_visit(
     size, ambiguous = averaged_size(first, found.likely)
     remaining = 100.0 * best.surface.volume_ml / inclusion.surface.volume_ml
     gone, complete = _gone(best.cost - found.nothing, remaining, inclusion, rules)
+    if complete and judged < LEAST_JUDGED_GONE:
+        return replace(blank, reasons=(TOO_LITTLE_EDGE,)), carried
     presence = _presence(complete, size, limit)
     current = None if complete else best.surface
     edge = visit_edge(

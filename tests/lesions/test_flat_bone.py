@@ -1,4 +1,4 @@
-"""Sclerosis beside a cortex that the lesion had cut, which comes back and is no sclerosis."""
+"""Lesions at the table of a flat bone: what sclerosis is beside a cortex that comes back."""
 
 from __future__ import annotations
 
@@ -39,11 +39,17 @@ def _one_thread():
 
 
 def flat_bone(
-    radius_mm: float, *, rim_hu: float = 0.0, scar_hu: float = 0.0, blur_mm: float = 0.65
+    radius_mm: float,
+    *,
+    rim_hu: float = 0.0,
+    scar_hu: float = 0.0,
+    blur_mm: float = 0.65,
+    outward_mm: float = 0.0,
 ) -> Singles:
     """HU without noise of a flat bone, 10 mm thick, with a ball of lesion at its outer table.
 
-    A scar fills what was a ball of 6 mm, as far as it is spongy bone.
+    A scar fills what was a ball of 6 mm, as far as it is spongy bone. The ball's middle lies 2 mm
+    below the bone's surface, or farther out.
     """
     step = SPACING_ZYX / FINE
     z, y, x = np.meshgrid(
@@ -54,7 +60,7 @@ def flat_bone(
         indexing="ij",
         sparse=True,
     )
-    depth = y + 0.15 * x + 0.0 * z
+    depth = y + 0.15 * x + 0.0 * z + outward_mm
     apart = np.abs(depth + 3.0)  # the bone's middle lies 3 mm below the ball's
     hu = np.select([apart < 3.4, apart < 5.0], [SPONGY_HU, TABLE_HU], SOFT_HU)
     away = np.sqrt(x**2 + y**2 + z**2) - radius_mm
@@ -79,16 +85,21 @@ def noisy(hu: Singles, seed: int) -> Volume:
     return Volume(array=np.round(values).astype(np.int16), grid=grid, quantity=Quantity.HU)
 
 
+def outlined(ct: Volume) -> InclusionLesion:
+    """The ball of 12 mm as segmented from a reader's mask."""
+    offset = ct.grid.positions_mm(np.moveaxis(np.indices(SHAPE_ZYX), 0, -1))
+    inside = ((offset**2).sum(axis=-1) < 36.0).astype(np.uint8)
+    mask = Volume(array=inside, grid=ct.grid, quantity=Quantity.LABEL)
+    seed = LesionSeed(lesion_id="L1", label=1, position_mm=(0.0, 0.0, 0.0), mask=mask)
+    return segment_inclusion(ct, seed, (), PROTOCOL)
+
+
 @pytest.fixture(scope="module")
 def at_inclusion() -> tuple[Volume, InclusionLesion]:
     """A ball of 12 mm that has broken the outer table, and its scan."""
     with threadpool_limits(1, user_api="blas"):
         ct = noisy(flat_bone(6.0), 1)
-        offset = ct.grid.positions_mm(np.moveaxis(np.indices(SHAPE_ZYX), 0, -1))
-        inside = ((offset**2).sum(axis=-1) < 36.0).astype(np.uint8)
-        mask = Volume(array=inside, grid=ct.grid, quantity=Quantity.LABEL)
-        seed = LesionSeed(lesion_id="L1", label=1, position_mm=(0.0, 0.0, 0.0), mask=mask)
-        return ct, segment_inclusion(ct, seed, (), PROTOCOL)
+        return ct, outlined(ct)
 
 
 @pytest.mark.parametrize(
@@ -147,3 +158,18 @@ def test_another_kernel_is_seen_in_the_bone_around(blur_mm: float, low: float, h
     taken = (patch.values_hu - level_hu)[bone].std()
     shown = (patch.values_hu - change.shown(level_hu, patch))[bone].std()
     assert shown < (1.01 if blur_mm == 0.65 else 0.85) * taken
+
+
+@pytest.mark.parametrize("radius_mm", [6.0, 4.0])
+def test_a_lesion_mostly_outside_its_bone_is_measured_by_what_shows(radius_mm: float) -> None:
+    """Less than half of its place lies within the bone's outline, enough for its size."""
+    ct = noisy(flat_bone(6.0, outward_mm=5.0), 1)
+    scan = AlignedScan(
+        visit="month_12",
+        ct=noisy(flat_bone(radius_mm, outward_mm=5.0), 5),
+        visit_from_inclusion=RigidTransform.identity(),
+        registration_error_mm=0.1,
+    )
+    size = follow_lesion(outlined(ct), ct, [scan], PROTOCOL).readings["month_12"].size
+    assert size is not None
+    assert abs(size.longest_diameter_mm - 2.0 * radius_mm) < 1.0
