@@ -19,7 +19,9 @@ Flags = npt.NDArray[np.bool_]
 BONE_ABOVE_LESION_HU = 60.0
 BONE_HU = 120.0
 SHELL_MM = (0.5, 4.5)
-SPARSE_HU, SPARSE_ABOVE_LESION_HU = 90.0, 40.0
+SPARSE_HU, SPARSE_ABOVE_LESION_HU, SPARSE_SHARE = 90.0, 40.0, 0.5
+"""The least that sparse bone shows; by how much it exceeds the lesion, or, where that is less, by
+which share of the way to the bone around."""
 SPARSE_SMOOTHING_MM = 1.5
 SPARSE_AT_MM = (2.5, 4.0)
 """Smoothed so far and so deep in the bone, sparse spongy bone is told from muscle."""
@@ -70,7 +72,8 @@ def bone_beside(
     deep = np.array(SPARSE_AT_MM)
     within = outside(bone.inside.astype(np.float32), deep).min(axis=1) > 0.5
     level = outside(smoothed(SPARSE_SMOOTHING_MM), deep).min(axis=1)
-    sparse = within & (level > max(SPARSE_HU, lesion_hu + SPARSE_ABOVE_LESION_HU))
+    above = min(SPARSE_ABOVE_LESION_HU, SPARSE_SHARE * bone.contrast_hu(lesion_hu))
+    sparse = within & (level > max(SPARSE_HU, lesion_hu + above))
     return np.asarray(beside | sparse)
 
 
