@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from lesionscore.lesions.background import AIR_HU
 from lesionscore.lesions.expected import REFERENCE_MM, ExpectedBone
 from lesionscore.lesions.patch import Patch
 from lesionscore.lesions.rasterise import signed_distance
@@ -20,7 +21,6 @@ DETAIL_MM = 0.6
 SHARE_SD = 0.5
 MOST_SHARE = 1.5
 BESIDE_BONE_MM = 1.0
-AIR_HU = -250.0
 LEAST_VOXELS = 60
 
 
