@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,8 +106,7 @@ def test_one_patient_again_keeps_the_rows_of_the_others(
     study: Path, done: Path, tmp_path: Path
 ) -> None:
     """Nothing written is lost when one patient is evaluated again."""
-    out = tmp_path / "out"
-    assert evaluate(study, out).exit_code == 0
+    out = shutil.copytree(done, tmp_path / "out")
     before = table_bytes(out)
     assert evaluate(study, out, "--patient", "P02").exit_code == 0
     assert table_bytes(out) == before

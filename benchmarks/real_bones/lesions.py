@@ -58,7 +58,8 @@ def draw_lesions(bones: Mapping[str, Bone], region: str, rng: np.random.Generato
         if len(lesions) == wished:
             break
         bone = bones[str(rng.choice(names, p=weights / weights.sum()))]
-        place = find_place(bone, half_z_mm, taken[bone.name], rng)
+        others = [other for other in bones.values() if other is not bone]
+        place = find_place(bone, half_z_mm, taken[bone.name], others, rng)
         if place is None:
             continue
         lesion = _lesion(len(lesions) + 1, bone, place, draw_course(place, rng), rng)

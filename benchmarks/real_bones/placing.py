@@ -20,6 +20,7 @@ from benchmarks.real_bones.stars import (
 from benchmarks.real_bones.states import State, sample
 
 CLEARANCE_MM = 6.0  # between lesions of one bone
+APART_MM = 2.0  # from other bones, which come nearer as joints turn: theirs is not painted away
 SHAPES = (("star", 0.55), ("ellipsoid", 0.25), ("bilobed", 0.2))
 SETTINGS = (("breach", 0.32), ("endosteal", 0.26), ("central", 0.42))
 SETTINGS_IN_THIN_BONE = (("breach", 0.8), ("endosteal", 0.2))
@@ -46,7 +47,11 @@ def pick(rng: np.random.Generator, choices: Sequence[tuple[str, float]]) -> str:
 
 
 def find_place(
-    bone: Bone, half_z_mm: float, near: Sequence[Box], rng: np.random.Generator
+    bone: Bone,
+    half_z_mm: float,
+    near: Sequence[Box],
+    others: Sequence[Bone],
+    rng: np.random.Generator,
 ) -> Place | None:
     """Find a place and a shape that lies in its bone as drawn.
 
@@ -56,6 +61,8 @@ def find_place(
         Where it is to lie, and how far from the middle of the scan it may lie.
     near : sequence of Box
         Around the lesions that the bone has already.
+    others : sequence of Bone
+        The body's other bones, which it is not to reach.
     rng : Generator
         Where chance comes from.
 
@@ -90,6 +97,9 @@ def find_place(
         stars = tuple(replace(star, centre_mm=star.centre_mm + here) for star in stars)
         low, high = reach_mm(stars)
         if any(_too_near((low, high), box) for box in near):
+            continue
+        edge = outer_points_mm(stars)
+        if any(float(other.surface.at(edge).min()) < APART_MM for other in others):
             continue
         if _fits(stars, setting, bone, max(0.6, diameter / 20)):
             return Place(stars=stars, shape=shape, setting=setting, diameter_mm=diameter)

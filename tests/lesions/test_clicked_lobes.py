@@ -18,6 +18,7 @@ from lesionscore.protocol import load_protocol
 from lesionscore.quantities import PositionMm
 from lesionscore.volumes import Volume
 from tests.lesions.test_broken import Axes, scanned
+from tests.repeats import seeds
 
 BONE_MM, CORTEX_MM = 16.0, 1.3
 OUTER = np.array([12.5, 0.0, 0.0, 5.5])  # x, y, z and radius, mm: 2 mm bulge out of the bone
@@ -63,14 +64,14 @@ def longest_mm(lobes: list[npt.NDArray[np.float64]], seed: int) -> float:
     return lesion.reading.size.longest_diameter_mm
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", seeds([1, 2, 3, 4]))
 def test_a_lobe_that_rays_do_not_see_is_measured(seed: int) -> None:
     """Only the outer lobe was, 12 mm of 19, because it has no bone beside its outer side."""
     truth_mm = float(np.linalg.norm(OUTER[:3] - INNER[:3]) + OUTER[3] + INNER[3])
     assert abs(longest_mm([OUTER, INNER], seed) - truth_mm) < 1.5
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", seeds([1, 2, 3, 4]))
 def test_texture_beside_one_lobe_is_none(seed: int) -> None:
     """Pockets of spongy bone are not joined to it."""
     assert abs(longest_mm([OUTER], seed) - 2.0 * OUTER[3]) < 2.0
@@ -85,7 +86,7 @@ def test_a_dark_place_that_touches_the_lesion_is_no_lobe(seed: int) -> None:
     assert abs(lesion.reading.size.longest_diameter_mm - 2.0 * ROUND[3]) < 1.2
 
 
-@pytest.mark.parametrize("seed", range(5, 11))
+@pytest.mark.parametrize("seed", seeds(range(5, 11)))
 def test_a_click_in_a_small_lobe_measures_both(seed: int) -> None:
     """Rays were drawn off into the large one, and it alone was read, 3 to 4 mm too short."""
     rng = np.random.default_rng(seed)

@@ -36,7 +36,9 @@ def even(patient: Patient, *, with_lesions: bool) -> Patient:
     """The same body, poses and scans without trabecular texture, with or without lesions."""
     bones = {name: replace(bone, texture_hu=0.0) for name, bone in patient.bones.items()}
     lesions = patient.lesions if with_lesions else ()
-    return Patient(patient.build, patient.preset, bones, lesions, (), patient.choices)
+    smooth = Patient(patient.build, patient.preset, bones, lesions, (), patient.choices)
+    smooth.bricks = patient.bricks  # which hold no texture
+    return smooth
 
 
 def lesion_share(patient: Patient, lesion_id: str, visit: str, spacing_mm: float) -> Image:

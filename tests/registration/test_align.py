@@ -14,10 +14,8 @@ from lesionscore.registration import align
 from lesionscore.registration.align import LesionRegion, align_lesions, prepare_scan
 from lesionscore.registration.quality import AlignmentVerdict, LesionAlignment
 from lesionscore.volumes import Grid, Volume
-from phantoms import make_patient
-from tests.registration.phantom_volume import volume
+from tests.registration.conftest import Scans
 
-SEED = 640
 RULE = load_protocol().alignment
 
 
@@ -46,9 +44,9 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair() -> Pair:
+def pair(scans: Scans) -> Pair:
     """Inclusion and a later visit; lesions as balls, which is harder than with outlines."""
-    patient = make_patient(SEED, "small")
+    patient = scans.patient
     regions, goals = [], {}
     for truth in patient.lesion_truth():
         if truth.visit != "inclusion" or truth.longest_diameter_mm <= 0:
@@ -58,14 +56,13 @@ def pair() -> Pair:
         regions.append(LesionRegion(lesion_id=truth.lesion_id, centre_mm=centre, radius_mm=radius))
         matrix = patient.visit_from_inclusion(truth.lesion_id, "month_12")
         goals[truth.lesion_id] = (matrix @ [*centre, 1.0])[:3]
-    fixed, moving = (volume(patient.render_ct(v)) for v in ("inclusion", "month_12"))
-    return Pair(fixed, moving, regions, goals)
+    return Pair(scans.fixed, scans.moving, regions, goals)
 
 
 @pytest.fixture(scope="module")
-def found(pair: Pair) -> dict[str, LesionAlignment]:
+def found(pair: Pair, scans: Scans) -> dict[str, LesionAlignment]:
     """All lesions of the pair aligned."""
-    return align_lesions(prepare_scan(pair.fixed), prepare_scan(pair.moving), pair.regions, RULE)
+    return align_lesions(scans.fixed_scan, scans.moving_scan, pair.regions, RULE)
 
 
 def test_every_lesion_is_found_again_within_half_a_millimetre(
@@ -96,7 +93,7 @@ def test_threads_change_no_digit(
         assert alignment.error_mm == alone[lesion_id].error_mm
 
 
-def test_a_scan_of_the_upper_half_says_what_it_does_not_cover(pair: Pair) -> None:
+def test_a_scan_of_the_upper_half_says_what_it_does_not_cover(pair: Pair, scans: Scans) -> None:
     """Lesions within the shorter scan are found as well; the others are not covered."""
     half = pair.moving.array.shape[0] // 2
     upper = Volume(
@@ -104,7 +101,7 @@ def test_a_scan_of_the_upper_half_says_what_it_does_not_cover(pair: Pair) -> Non
         grid=pair.moving.grid.cropped((half, 0, 0), pair.moving.array[half:].shape),
         quantity=Quantity.HU,
     )
-    found = align_lesions(prepare_scan(pair.fixed), prepare_scan(upper), pair.regions, RULE)
+    found = align_lesions(scans.fixed_scan, prepare_scan(upper), pair.regions, RULE)
     left_out = followed = 0
     for region in pair.regions:
         goal = pair.goals_mm[region.lesion_id]

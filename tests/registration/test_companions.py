@@ -11,9 +11,8 @@ import pytest
 from lesionscore.registration.companions import Zoomed, with_companions
 from lesionscore.registration.local import LocalFit, align_locally
 from lesionscore.registration.regions import LesionRegion, own_bone
-from lesionscore.registration.scan import PreparedScan, prepare_scan
-from phantoms import make_patient
-from tests.registration.phantom_volume import volume
+from lesionscore.registration.scan import PreparedScan
+from tests.registration.conftest import Scans
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,10 +34,9 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair() -> Pair:
+def pair(scans: Scans) -> Pair:
     """A lesion in the roof of the acetabulum, and a place in the bone above it."""
-    patient = make_patient(640, "small")
-    fixed, moving = (prepare_scan(volume(patient.render_ct(v))) for v in ("inclusion", "month_12"))
+    patient, fixed, moving = scans.patient, scans.fixed_scan, scans.moving_scan
     truth = next(
         t
         for t in patient.lesion_truth()
