@@ -120,8 +120,8 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
     bone = enclosed(smooth, lesion, spacing)
     normal, width = normal_level(smooth, away, lesion_hu, bone)
-    own = own_bone(patch, smooth, share > CORE_SHARE, normal, lesion_hu)
-    inside = outline(own, lesion, spacing)
+    own, above_hu = own_bone(patch, smooth, share > CORE_SHARE, normal, lesion_hu)
+    inside = outline(own, above_hu, lesion, spacing)
     # so deep in the bone that nothing shows of what is beside it
     deep = ndimage.distance_transform_edt(inside, sampling=spacing) > DEEP_MM
     spongy, compact = _spongy_voxels(patch, smooth, away, (normal, width), bone, inside, deep)

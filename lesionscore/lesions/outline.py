@@ -22,6 +22,9 @@ CLOSING_MM = 4.0
 POCKET_MM = 1.5
 """Radius of a dark place within spongy bone that is texture."""
 ENCLOSURE_REACH_MM = 25.0
+FACE_MM = 0.8
+"""How far within an outline that runs on a bone ends. Where a cortex is blurred bone begins 1.5 mm
+outside its face; half of it is taken off, as bone that is to come back is blurred as well."""
 HELD_SMOOTHING_MM = 1.0
 LEAST_STEP_HU = 100.0
 """From the lesion to its bone, where they look alike."""
@@ -67,7 +70,9 @@ def _filled(shell: Flags) -> Flags:
     return np.asarray(shell | (votes >= 2))
 
 
-def own_bone(patch: Patch, smooth: Singles, core: Flags, normal: float, lesion_hu: float) -> Flags:
+def own_bone(
+    patch: Patch, smooth: Singles, core: Flags, normal: float, lesion_hu: float
+) -> tuple[Flags, Singles]:
     """Find the bone that is reached through bone from the lesion's edge.
 
     Parameters
@@ -83,29 +88,34 @@ def own_bone(patch: Patch, smooth: Singles, core: Flags, normal: float, lesion_h
 
     Returns
     -------
-    ndarray, shape (n_z, n_y, n_x), bool
+    own : ndarray, shape (n_z, n_y, n_x), bool
         Bone without the neighbour across a joint or a disc, which moves by itself later.
+    above_hu : ndarray, shape (n_z, n_y, n_x), float32
+        How far all that is seen is above the level where bone begins.
     """
     alike = normal <= lesion_hu
-    bone = smooth > (lesion_hu + LEAST_STEP_HU if alike else 0.5 * (normal + lesion_hu))
+    above_hu = smooth - (lesion_hu + LEAST_STEP_HU if alike else 0.5 * (normal + lesion_hu))
+    bone = above_hu > 0.0
     beside = ndimage.binary_dilation(core) & ~core & bone
     if not beside.any():
-        return np.asarray(bone)
+        return np.asarray(bone), above_hu
     spacing = patch.spacing_zyx_mm
     full = max(normal, lesion_hu + LEAST_STEP_HU)
     values = ndimage.gaussian_filter(patch.values_hu, [WAY_SMOOTHING_MM / step for step in spacing])
     softness = np.clip((full - values) / (full - lesion_hu), 0.0, 1.0)
     cost = np.where(core, SOFT_COST, SOFT_COST**softness).astype(np.float32)
     way = shortest_way(cost, spacing, np.argwhere(beside), WAY_MM)
-    return np.asarray(bone & (way < WAY_MM))
+    return np.asarray(bone & (way < WAY_MM)), above_hu
 
 
-def outline(own: Flags, lesion: Flags, spacing: tuple[float, float, float]) -> Flags:
+def outline(
+    own: Flags, above_hu: Singles, lesion: Flags, spacing: tuple[float, float, float]
+) -> Flags:
     """Find the inside of a bone as it would be without the lesion.
 
     Parameters
     ----------
-    own : ndarray, shape (n_z, n_y, n_x), bool
+    own, above_hu : ndarray, shape (n_z, n_y, n_x), bool and float32
         From `own_bone`.
     lesion : ndarray, shape (n_z, n_y, n_x), bool
         Voxels that the lesion may touch.
@@ -120,15 +130,17 @@ def outline(own: Flags, lesion: Flags, spacing: tuple[float, float, float]) -> F
         no spongy bone.
     """
     around = own & ~lesion
-    held = _held(_filled(closed(around, POCKET_MM, spacing)), lesion, spacing)
+    held = _held(_filled(closed(around, POCKET_MM, spacing)), above_hu, lesion, spacing)
     filled = lesion & closed(around | held, CLOSING_MM, spacing) & (own | held)
     return _filled(closed(around, POCKET_MM, spacing) | filled)
 
 
-def _held(bone: Flags, lesion: Flags, spacing: tuple[float, float, float]) -> Flags:
+def _held(
+    bone: Flags, above_hu: Singles, lesion: Flags, spacing: tuple[float, float, float]
+) -> Flags:
     """Voxels of a lesion that lie inside the outline of the bone around, run on over it."""
     inside = bone.copy()
-    inside[lesion] = outside_mm(bone, lesion, spacing) <= 0.0
+    inside[lesion] = outside_mm(bone, above_hu, lesion, spacing) <= -FACE_MM
     # where two faces meet single voxels may be given to the other one
     smooth = ndimage.gaussian_filter(
         inside.astype(np.float32), [HELD_SMOOTHING_MM / step for step in spacing]

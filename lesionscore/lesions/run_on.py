@@ -14,11 +14,12 @@ from scipy.spatial import cKDTree
 from skimage import measure
 
 Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
-SMOOTHING_MM = 0.8
-"""Of the known outline, so that it has directions."""
+DENSEST_HU, FILLED_HU = 300.0, 50.0
+"""Above the level where bone begins: what counts no more, and what a dark place within it gets."""
 CLEAR_MM, NEAR_MM = 2.0, 14.0
 """Distances from the lesion: nearer the outline bends into the hole; farther it says little."""
 APART_MM = 1.8
@@ -31,17 +32,22 @@ STIFFNESS_MM4 = 30.0
 """Of the quadric against bending: a curvature is known to 0.1 per mm before, a point to 0.5 mm."""
 LEAST_STEEPNESS = 0.3
 MISFIT_MM2 = 1.6
-"""What a quadric leaves of points and normals, and is hardly trusted with: 0.2 on smooth faces of
-voxels, 0.3 to 1.2 on ribs, scapulas and skulls, 3.5 where a pedicle, a foramen and a joint meet."""
+"""What a quadric leaves of points and normals, and is hardly trusted with: 0.1 to 0.6 on skulls,
+0.3 to 1.2 on ribs and scapulas, 1 to 3 where a pedicle, a foramen and a joint meet."""
 
 
-def outside_mm(bone: Flags, lesion: Flags, spacing: tuple[float, float, float]) -> Floats:
+def outside_mm(
+    bone: Flags, above_hu: Singles, lesion: Flags, spacing: tuple[float, float, float]
+) -> Floats:
     """How far the voxels of a lesion lie outside the outline of its bone, run on over it.
 
     Parameters
     ----------
     bone : ndarray, shape (n_z, n_y, n_x), bool
         The bone around, without holes; what it has in the lesion's place does not count.
+    above_hu : ndarray, shape (n_z, n_y, n_x), float32
+        How far all that is seen is above the level where bone begins. Its faces lie between
+        voxels where that is 0; where only the look at the bone ends it has none.
     lesion : ndarray, shape (n_z, n_y, n_x), bool
         Voxels that the lesion may touch.
     spacing : tuple of float
@@ -66,9 +72,9 @@ def outside_mm(bone: Flags, lesion: Flags, spacing: tuple[float, float, float]) 
     if len(places) == 0:
         return np.zeros(0)
     away = ndimage.distance_transform_edt(~lesion, sampling=spacing)
-    near = (away > CLEAR_MM) & (away < NEAR_MM)
-    points, normals = _outline_points(bone, near, spacing)
+    points, normals = _outline_points(bone, above_hu, away, spacing)
     if len(points) < LEAST_POINTS:
+        near = (away > CLEAR_MM) & (away < NEAR_MM)
         deep = near.any() and bone[near].mean() > 0.5
         return np.full(len(places), -np.inf if deep else np.inf)
     _, nearest = cKDTree(points).query(places)
@@ -76,22 +82,26 @@ def outside_mm(bone: Flags, lesion: Flags, spacing: tuple[float, float, float]) 
 
 
 def _outline_points(
-    bone: Flags, near: Flags, spacing: tuple[float, float, float]
+    bone: Flags, above_hu: Singles, away_mm: Floats, spacing: tuple[float, float, float]
 ) -> tuple[Floats, Floats]:
-    """Points of the outline in some voxels, evenly spread, and their outward normals."""
-    smooth = ndimage.gaussian_filter(
-        bone.astype(np.float32), [SMOOTHING_MM / step for step in spacing]
-    )
-    if not smooth.min() < 0.5 < smooth.max():
+    """Points of the outline beside a lesion, evenly spread, and their outward normals."""
+    field = np.clip(above_hu, -DENSEST_HU, DENSEST_HU)
+    field[bone & (above_hu <= 0.0)] = FILLED_HU
+    if not field.min() < 0.0 < field.max():
         return np.zeros((0, 3)), np.zeros((0, 3))
     points, _, normals, _ = measure.marching_cubes(
-        smooth, 0.5, spacing=spacing, gradient_direction="descent"
+        field, 0.0, spacing=spacing, gradient_direction="descent"
     )
-    index = np.round(points / np.asarray(spacing)).astype(np.int64)
+    at = points / np.asarray(spacing)
+    normals = normals / np.asarray(spacing)  # they come per voxel
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = normals / np.maximum(length, 1e-9)
+    away = ndimage.map_coordinates(away_mm, at.T, order=1)
+    index = np.round(at).astype(np.int64)
     # at the border of the patch the bone is only cut off
-    whole = ((index > 0) & (index < np.asarray(bone.shape) - 1)).all(axis=1)
-    directed = np.linalg.norm(normals, axis=1) > 0.5  # a speck's corner may have no direction
-    used = whole & directed & near[tuple(index.T)]
+    used = ((index > 0) & (index < np.asarray(bone.shape) - 1)).all(axis=1)
+    used &= length[:, 0] > 0.0  # a speck's corner may have no direction
+    used &= (away > CLEAR_MM) & (away < NEAR_MM) & ndimage.binary_dilation(bone)[tuple(index.T)]
     points, normals = points[used].astype(np.float64), normals[used].astype(np.float64)
     _, chosen = np.unique(np.round(points / APART_MM).astype(np.int64), axis=0, return_index=True)
     return np.ascontiguousarray(points[chosen]), np.ascontiguousarray(normals[chosen])

@@ -59,18 +59,20 @@ def smoothed(patch: Patch) -> npt.NDArray[np.float32]:
 def test_the_neighbour_across_a_disc_is_not_own() -> None:
     """Although the lesion broke the endplate and its margin reaches over the disc."""
     patch, lesion, own, other = two_vertebrae()
-    found = own_bone(patch, smoothed(patch), lesion, SPONGY_HU, LESION_HU)
+    found, above_hu = own_bone(patch, smoothed(patch), lesion, SPONGY_HU, LESION_HU)
     core = ndimage.binary_erosion(own) & ~ndimage.binary_dilation(lesion, iterations=2)
     assert found[core].mean() > 0.95
-    assert found[ndimage.binary_erosion(other, iterations=3)].mean() < 0.05
+    neighbour = ndimage.binary_erosion(other, iterations=3)
+    assert found[neighbour].mean() < 0.05
+    assert (above_hu[neighbour] > 0.0).mean() > 0.95
 
 
 def test_the_outline_runs_on_over_a_broken_endplate() -> None:
     """The lesion's place is inside the bone, the disc before it is not."""
     patch, lesion, own, _ = two_vertebrae()
     touched = ndimage.binary_dilation(lesion, iterations=2)
-    found = own_bone(patch, smoothed(patch), lesion, SPONGY_HU, LESION_HU)
-    inside = outline(found, touched, patch.spacing_zyx_mm)
+    found, above_hu = own_bone(patch, smoothed(patch), lesion, SPONGY_HU, LESION_HU)
+    inside = outline(found, above_hu, touched, patch.spacing_zyx_mm)
     assert inside[lesion].mean() > 0.9
     disc = touched & ~own & ~ndimage.binary_dilation(own)
     assert disc.any()
