@@ -59,6 +59,8 @@ class BoneMap:
         Voxels that do not show this bone at all, whatever they show.
     inside : ndarray, shape (n_z, n_y, n_x), bool
         Within the bone's own continued outline.
+    blurred : ndarray, shape (n_z, n_y, n_x), bool
+        The same with what the scan's blur adds; depth is counted from there.
     lesion : ndarray, shape (n_z, n_y, n_x), bool
         Voxels that the lesion may touch.
     normal_hu : float
@@ -78,6 +80,7 @@ class BoneMap:
     modelled: Flags
     hidden: Flags
     inside: Flags
+    blurred: Flags
     lesion: Flags
     normal_hu: float
     around_hu: float | None
@@ -121,7 +124,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
     bone = enclosed(smooth, lesion, spacing)
     normal, width = normal_level(smooth, away, lesion_hu, bone)
     own, above_hu = own_bone(patch, smooth, share > CORE_SHARE, normal, lesion_hu)
-    inside = outline(own, above_hu, lesion, spacing)
+    inside, blurred = outline(own, above_hu, lesion, spacing)
     # so deep in the bone that nothing shows of what is beside it
     deep = ndimage.distance_transform_edt(inside, sampling=spacing) > DEEP_MM
     spongy, compact = _spongy_voxels(patch, smooth, away, (normal, width), bone, inside, deep)
@@ -142,6 +145,7 @@ def bone_map(patch: Patch, lesion: Flags, lesion_hu: float, share: Singles) -> B
         modelled=within & ~dense,
         hidden=np.zeros_like(inside),
         inside=inside,
+        blurred=blurred,
         lesion=lesion,
         normal_hu=normal,
         compact=compact,

@@ -65,7 +65,7 @@ def grown_back(patch: Patch, bone: BoneMap) -> BoneMap:
     place), and their weighted SD without noise: bone is its own model.
     """
     spacing = np.asarray(patch.spacing_zyx_mm)
-    depth = _depth_mm(bone.inside, spacing)
+    depth = _depth_mm(bone.blurred, spacing)
     near = ndimage.distance_transform_edt(~bone.lesion, sampling=spacing) < EXAMPLES_WITHIN_MM
     shallow = bone.inside & (depth < DEEPEST_MM)
     place = bone.lesion & shallow

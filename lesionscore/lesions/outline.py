@@ -22,9 +22,11 @@ CLOSING_MM = 4.0
 POCKET_MM = 1.5
 """Radius of a dark place within spongy bone that is texture."""
 ENCLOSURE_REACH_MM = 25.0
-FACE_MM = 0.8
-"""How far within an outline that runs on a bone ends. Where a cortex is blurred bone begins 1.5 mm
-outside its face; half of it is taken off, as bone that is to come back is blurred as well."""
+FACE_MM, BLURRED_MM = 0.8, 0.4
+"""How far within the outline that runs on a bone ends, and seems to end in the scan's blur.
+
+Beside a cortex bone begins by its level 1.2 to 1.6 mm outside the face (the bones of 38 lesions
+on real shapes). Chosen between nothing and all of it, by readings of 107 such lesions."""
 HELD_SMOOTHING_MM = 1.0
 LEAST_STEP_HU = 100.0
 """From the lesion to its bone, where they look alike."""
@@ -110,7 +112,7 @@ def own_bone(
 
 def outline(
     own: Flags, above_hu: Singles, lesion: Flags, spacing: tuple[float, float, float]
-) -> Flags:
+) -> tuple[Flags, Flags]:
     """Find the inside of a bone as it would be without the lesion.
 
     Parameters
@@ -124,24 +126,35 @@ def outline(
 
     Returns
     -------
-    ndarray, shape (n_z, n_y, n_x), bool
+    inside : ndarray, shape (n_z, n_y, n_x), bool
         The bone and the dark places within it; where the lesion may be, what the bone's outline
         holds when it runs on over it. Elsewhere what is soft is soft: canal, disc and joint are
         no spongy bone.
+    blurred : ndarray, shape (n_z, n_y, n_x), bool
+        The same with what the scan's blur adds: where depth below the outline begins.
     """
     around = own & ~lesion
-    held = _held(_filled(closed(around, POCKET_MM, spacing)), above_hu, lesion, spacing)
-    filled = lesion & closed(around | held, CLOSING_MM, spacing) & (own | held)
-    return _filled(closed(around, POCKET_MM, spacing) | filled)
+    solid = closed(around, POCKET_MM, spacing)
+    bone = _filled(solid)
+    outside = outside_mm(bone, above_hu, lesion, spacing)
+
+    def ending(within_mm: float) -> Flags:
+        held = _smoothed(bone, outside <= -within_mm, lesion, spacing)
+        filled = lesion & closed(around | held, CLOSING_MM, spacing) & (own | held)
+        return _filled(solid | filled)
+
+    return ending(FACE_MM), ending(BLURRED_MM)
 
 
-def _held(
-    bone: Flags, above_hu: Singles, lesion: Flags, spacing: tuple[float, float, float]
+def _smoothed(
+    bone: Flags, held: Flags, lesion: Flags, spacing: tuple[float, float, float]
 ) -> Flags:
-    """Voxels of a lesion that lie inside the outline of the bone around, run on over it."""
+    """Which voxels of a lesion a bone's outline holds, by those around them.
+
+    Where two faces meet single voxels may be given to the other one.
+    """
     inside = bone.copy()
-    inside[lesion] = outside_mm(bone, above_hu, lesion, spacing) <= -FACE_MM
-    # where two faces meet single voxels may be given to the other one
+    inside[lesion] = held
     smooth = ndimage.gaussian_filter(
         inside.astype(np.float32), [HELD_SMOOTHING_MM / step for step in spacing]
     )

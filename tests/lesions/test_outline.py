@@ -72,7 +72,7 @@ def test_the_outline_runs_on_over_a_broken_endplate() -> None:
     patch, lesion, own, _ = two_vertebrae()
     touched = ndimage.binary_dilation(lesion, iterations=2)
     found, above_hu = own_bone(patch, smoothed(patch), lesion, SPONGY_HU, LESION_HU)
-    inside = outline(found, above_hu, touched, patch.spacing_zyx_mm)
+    inside, _ = outline(found, above_hu, touched, patch.spacing_zyx_mm)
     assert inside[lesion].mean() > 0.9
     disc = touched & ~own & ~ndimage.binary_dilation(own)
     assert disc.any()

@@ -121,7 +121,7 @@ def offsets_mm(
         away = np.linalg.norm(np.add(turned, [1.0, 0.0, 0.0]), axis=-1)
         above_hu = np.minimum(blurred_hu(depth), blurred_hu(away - radius_mm))
         lesion = away < radius_mm + MARGIN_MM
-        found = outline((above_hu > 0.0) & (away < seen_mm), above_hu, lesion, spacing_zyx_mm)
+        found, _ = outline((above_hu > 0.0) & (away < seen_mm), above_hu, lesion, spacing_zyx_mm)
         this_face = turned[..., 0] > -0.5 * thickness_mm
         zone = lesion & this_face & (depth > -6.0)
         hole = this_face & (np.abs(depth) < 0.45) & lesion
