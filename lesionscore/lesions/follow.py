@@ -282,7 +282,7 @@ def _searched(
 
 def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: float) -> LesionSize:
     """Sizes with what makes them uncertain, some of it the same as at inclusion."""
-    given_mm = given_sd_mm(inclusion.seed, best.surface, inclusion.contact)
+    given_mm = given_sd_mm(inclusion.seed, inclusion.fit, best.surface, inclusion.contact)
     size = lesion_size(
         best.surface,
         best.draw(DRAWS, SEED),
@@ -298,7 +298,7 @@ def _size(best: SurfaceFit, inclusion: InclusionLesion, registration_error_mm: f
     if inclusion.reading.size is None:
         return size
     first, now = inclusion.reading.size.longest_diameter_sd_mm, size.longest_diameter_sd_mm
-    first_given = given_sd_mm(inclusion.seed, inclusion.surface, inclusion.contact)
+    first_given = given_sd_mm(inclusion.seed, inclusion.fit, inclusion.surface, inclusion.contact)
     rest = math.sqrt(max(first**2 - first_given**2, 0.0) * max(now**2 - given_mm**2, 0.0))
     shared = first_given * given_mm + SHARED_ERROR * rest
     return replace(size, inclusion_correlation=min(shared / (first * now), 0.95))

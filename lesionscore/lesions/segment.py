@@ -233,7 +233,8 @@ def segment_inclusion(
     if unreadable is None and _little_contrast(fit, bone):
         flags.append(LITTLE_CONTRAST)
     draws = fit.draw(DRAWS, SEED)
-    extra_sd_mm = math.hypot(given_sd_mm(seed, fit.surface, contact), cortex_sd_mm(seed, cortex))
+    given_mm = given_sd_mm(seed, fit, fit.surface, contact)
+    extra_sd_mm = math.hypot(given_mm, cortex_sd_mm(seed, cortex))
     reading = _reading(seed, patch, fit, bone, draws, rules, extra_sd_mm, tuple(flags), unreadable)
     return InclusionLesion(
         seed=seed,

@@ -18,7 +18,7 @@ Indices = npt.NDArray[np.int64]
 DRAWS = 120
 AXIAL_DRAWS = 40
 LEAST_SD_MM = 0.05
-MODEL_SD_MM = 0.25
+MODEL_SD_MM = 0.15
 """What the surface's patterns and the model of the scan leave out, on phantoms."""
 
 

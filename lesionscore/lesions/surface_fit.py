@@ -49,6 +49,12 @@ class SurfaceFit:
     rim_hu: float = 0.0
     rim_prior_hu: float = 0.0
 
+    @property
+    def open_share(self) -> float:
+        """How much of the freedom that its patterns had the scan left open, 0 to 1."""
+        left = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+        return float(left.mean()) if left.size else 0.0
+
     def displacement_sd_mm(self) -> Floats:
         """SD of each vertex along its normal after the scan was looked at, shape (n,)."""
         patterns = self.basis.patterns_mm

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from lesionscore.lesions import bone
 from lesionscore.lesions.seed import LesionSeed
 from lesionscore.lesions.segment import segment_inclusion
 from lesionscore.protocol import load_protocol
@@ -15,7 +17,7 @@ from tests.lesions.synthetic_bone import CENTRE_MM, Lesion, mask, scan
 
 
 @pytest.mark.parametrize("noise_seed", [1, 2])
-def test_sparse_bone_all_round_is_no_broken_cortex(
+def test_sparse_bone_beside_a_lesion_is_bone(
     monkeypatch: pytest.MonkeyPatch, noise_seed: int
 ) -> None:
     """Bone of 120 HU around a lesion of 68 HU is bone, though no 40 HU denser everywhere."""
@@ -27,4 +29,8 @@ def test_sparse_bone_all_round_is_no_broken_cortex(
         for seed in (outlined, replace(outlined, mask=None)):
             found = segment_inclusion(ct, seed, (), load_protocol())
             assert found.unreadable is None
-            assert not found.cortex_broken
+            assert found.contact > 0.87
+            with monkeypatch.context() as by_a_fixed_rise:
+                by_a_fixed_rise.setattr(bone, "SPARSE_SHARE", np.inf)
+                other = segment_inclusion(ct, seed, (), load_protocol())
+            assert other.contact < found.contact - 0.04
